@@ -1,0 +1,177 @@
+//! Controllers: their tiers, names and regions.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// What a process runs as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", try_from = "String")]
+pub enum Role {
+    /// Root of trust for the whole network.
+    Global,
+    /// One zone.
+    Regional,
+    /// Its subnets: discovers devices and carries out approved changes.
+    Local,
+    /// The three tiers in one process.
+    All,
+}
+
+/// A name that is no role.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown role {text:?}; the roles are global, regional, local and all")]
+pub struct RoleError {
+    text: String,
+}
+
+impl Role {
+    /// All roles, from the top of the hierarchy down.
+    pub const ALL: [Self; 4] = [Self::Global, Self::Regional, Self::Local, Self::All];
+
+    /// The name in output and configuration.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Global => "global",
+            Self::Regional => "regional",
+            Self::Local => "local",
+            Self::All => "all",
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for Role {
+    type Err = RoleError;
+
+    fn from_str(text: &str) -> Result<Self, RoleError> {
+        Self::ALL.into_iter().find(|role| role.as_str() == text).ok_or_else(|| RoleError { text: text.to_owned() })
+    }
+}
+
+impl TryFrom<String> for Role {
+    type Error = RoleError;
+
+    fn try_from(text: String) -> Result<Self, RoleError> {
+        text.parse()
+    }
+}
+
+/// A text that cannot name a controller or a region.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{text:?} is not a {what}; use 1 to {max} letters, digits, {also}")]
+pub struct NameError {
+    text: String,
+    what: &'static str,
+    also: &'static str,
+    max: usize,
+}
+
+fn checked(text: &str, what: &'static str, also: &'static str, extra: &[char]) -> Result<String, NameError> {
+    const MAX: usize = 63;
+    let fits = (1..=MAX).contains(&text.len());
+    if fits && text.chars().all(|c| c.is_ascii_alphanumeric() || extra.contains(&c)) {
+        Ok(text.to_owned())
+    } else {
+        Err(NameError { text: text.to_owned(), what, also, max: MAX })
+    }
+}
+
+/// The name of a controller, given by the one above it: `local_cntl_zoneA_5`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ControllerId(String);
+
+impl ControllerId {
+    /// A controller without a parent has not been named by anybody; it signs its own work so.
+    pub fn standalone() -> Self {
+        Self("standalone".to_owned())
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for ControllerId {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        checked(text, "controller name", "'_' and '-'", &['_', '-']).map(Self)
+    }
+}
+
+/// A zone of the network, `zone-A`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Region(String);
+
+impl Region {
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Region {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        checked(text, "region", "'-' and '_'", &['-', '_']).map(Self)
+    }
+}
+
+macro_rules! text_value {
+    ($($name:ident),+) => {$(
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = NameError;
+
+            fn try_from(text: String) -> Result<Self, NameError> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(value: $name) -> Self {
+                value.0
+            }
+        }
+    )+};
+}
+
+text_value!(ControllerId, Region);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_role_is_read_back_and_another_is_refused_by_name() {
+        for role in Role::ALL {
+            assert_eq!(role.to_string().parse(), Ok(role));
+        }
+        assert!("root".parse::<Role>().unwrap_err().to_string().contains("\"root\""));
+    }
+
+    #[test]
+    fn a_name_is_short_and_plain() {
+        assert_eq!("zone-A".parse::<Region>().unwrap().as_str(), "zone-A");
+        assert_eq!("local_cntl_zoneA_5".parse::<ControllerId>().unwrap().as_str(), "local_cntl_zoneA_5");
+        for text in ["", "zone A", "zone/A", &"z".repeat(64)] {
+            assert!(text.parse::<Region>().unwrap_err().to_string().contains(&format!("{text:?}")));
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! Layer 2: the Network Information Base. One write verb, a few questions, several backends.
+//!
+//! Everything that a controller must not forget is written by [`NibStore::commit`]: all or nothing,
+//! the events of a decision in the same commit as its rows. `tests/nib_contract.rs` is the suite
+//! that every backend passes.
+
+pub mod memory;
+pub mod sqlite;
+pub mod writer;
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use crate::domain::address::MacAddr;
+use crate::domain::device::{Device, DeviceId, DeviceStatus, Version};
+use crate::domain::event::{Event, EventSeq, EventType, NewEvent};
+use crate::domain::fact::FactRow;
+use crate::domain::protocol::Protocol;
+use crate::domain::time::Timestamp;
+
+/// One change of a commit. It carries the version that it was computed from.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Change {
+    /// A device that the NIB does not have. Its version is [`Version::FIRST`], its number is not
+    /// below [`NibReader::next_device`].
+    InsertDevice(Device),
+    /// A device as it shall be; its `version` is the one that it was computed from.
+    UpdateDevice(Device),
+    /// A device was seen as it was known: `missed_cycles` becomes 0, the rest of the row stays.
+    TouchDevice {
+        /// The device.
+        id: DeviceId,
+        /// The version that was read.
+        version: Version,
+        /// When it was seen.
+        last_seen: Timestamp,
+        /// What it answered.
+        methods: Vec<Protocol>,
+        /// How fast.
+        rtt: Option<Duration>,
+    },
+    /// A fact of a device that exists, also when it is inserted by the same commit. A fact that is
+    /// older than the stored one of the same device, kind and source changes nothing.
+    PutFact(FactRow),
+    /// An event, appended in the order of the list.
+    Append(NewEvent),
+}
+
+/// What a commit did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Committed {
+    /// The position that the next event will have.
+    pub next_event: EventSeq,
+}
+
+/// A row, named in an error.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Row {
+    /// A device by its id.
+    #[error("device {0}")]
+    Device(DeviceId),
+    /// A device by its hardware address, which another device has.
+    #[error("device with MAC {0}")]
+    Mac(MacAddr),
+}
+
+/// Why the NIB did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum NibError {
+    /// The row is not what the change was computed from: read again, decide again.
+    #[error("{row} changed meanwhile: computed from version {expected:?}, found {found:?}")]
+    Conflict {
+        /// The row.
+        row: Row,
+        /// The version that the change was computed from; `None` for an insert.
+        expected: Option<Version>,
+        /// The version that the NIB has; `None` where another row holds the key.
+        found: Option<Version>,
+    },
+    /// The row does not exist.
+    #[error("{0} is not in the NIB")]
+    NotFound(Row),
+    /// The store cannot be reached or is busy; nothing was written.
+    #[error("the NIB cannot be used now, {attempted}")]
+    Unavailable {
+        /// What was attempted.
+        attempted: &'static str,
+        /// The store's own error.
+        #[source]
+        source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    },
+    /// No room is left; nothing was written.
+    #[error("no space is left for the NIB, {attempted}; nothing was written")]
+    Full {
+        /// What was attempted.
+        attempted: &'static str,
+    },
+    /// The store's content contradicts itself; nothing was written.
+    #[error("the NIB is corrupt, {detail}; restore a backup, or look at it with `pdsno nib check`")]
+    Corrupt {
+        /// What was found.
+        detail: String,
+    },
+    /// A change that no version of the NIB could take: a bug in the caller.
+    #[error("refused: {detail}")]
+    Invalid {
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// It is not known whether the commit took place: read again, do not guess.
+    #[error("it is not known whether the commit took place; read again")]
+    MaybeCommitted {
+        /// The store's own error.
+        #[source]
+        source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    },
+}
+
+impl NibError {
+    /// Whether the same may succeed when it is read and decided again, or a little later.
+    pub const fn is_retryable(&self) -> bool {
+        matches!(self, Self::Conflict { .. } | Self::Unavailable { .. } | Self::MaybeCommitted { .. })
+    }
+}
+
+/// The writing side of a backend. There is one in a process.
+pub trait NibStore: Send {
+    /// Writes all changes or none.
+    ///
+    /// # Errors
+    /// [`NibError`] of the first change that cannot be made; then nothing was written, except after
+    /// [`NibError::MaybeCommitted`].
+    fn commit(&mut self, changes: &[Change]) -> Result<Committed, NibError> {
+        self.commit_each(&[changes])
+            .pop()
+            .unwrap_or(Err(NibError::Unavailable { attempted: "to commit", source: None }))
+    }
+
+    /// Writes several commits at the price of one: each is all or nothing by itself, one that fails
+    /// does not undo its neighbours, and none is durable before this returns. Answers in order.
+    fn commit_each(&mut self, commits: &[&[Change]]) -> Vec<Result<Committed, NibError>>;
+
+    /// A reader of the same NIB. It sees every commit that has returned.
+    ///
+    /// # Errors
+    /// [`NibError::Unavailable`] when no further reader can be opened.
+    fn reader(&self) -> Result<Box<dyn NibReader>, NibError>;
+}
+
+/// The reading side of a backend: any number, beside the writer.
+pub trait NibReader: Send {
+    /// One device.
+    ///
+    /// # Errors
+    /// [`NibError::Unavailable`], [`NibError::Corrupt`]; the same for every question below.
+    fn device(&self, id: DeviceId) -> Result<Option<Device>, NibError>;
+
+    /// The device that has this hardware address.
+    ///
+    /// # Errors
+    /// As [`NibReader::device`].
+    fn device_by_mac(&self, mac: MacAddr) -> Result<Option<Device>, NibError>;
+
+    /// The devices that have this address, ascending; more than one while an address is in dispute.
+    ///
+    /// # Errors
+    /// As [`NibReader::device`].
+    fn devices_by_address(&self, address: Ipv4Addr) -> Result<Vec<Device>, NibError>;
+
+    /// At most `limit` devices, ascending by id, those after `after`, of one status or of all.
+    ///
+    /// # Errors
+    /// As [`NibReader::device`].
+    fn devices(
+        &self,
+        status: Option<DeviceStatus>,
+        after: Option<DeviceId>,
+        limit: usize,
+    ) -> Result<Vec<Device>, NibError>;
+
+    /// The facts of the devices from `first` to `last`, by device, kind and source, ascending.
+    ///
+    /// # Errors
+    /// As [`NibReader::device`].
+    fn facts(&self, first: DeviceId, last: DeviceId) -> Result<Vec<FactRow>, NibError>;
+
+    /// How many devices there are of each status; a status without devices is left out.
+    ///
+    /// # Errors
+    /// As [`NibReader::device`].
+    fn count_devices(&self) -> Result<BTreeMap<DeviceStatus, u64>, NibError>;
+
+    /// The lowest id that has never been used.
+    ///
+    /// # Errors
+    /// As [`NibReader::device`].
+    fn next_device(&self) -> Result<DeviceId, NibError>;
+
+    /// Events as the query asks, in the order of their positions.
+    ///
+    /// # Errors
+    /// As [`NibReader::device`].
+    fn events(&self, query: &EventQuery) -> Result<Vec<Event>, NibError>;
+
+    /// The newest event of a type.
+    ///
+    /// # Errors
+    /// As [`NibReader::device`].
+    fn last_event(&self, event_type: EventType) -> Result<Option<Event>, NibError>;
+
+    /// The position that the next event will have, which is also the number of events.
+    ///
+    /// # Errors
+    /// As [`NibReader::device`].
+    fn next_event(&self) -> Result<EventSeq, NibError>;
+}
+
+/// Which events are wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventQuery {
+    /// From this position on.
+    pub from: EventSeq,
+    /// Only these types; all when empty.
+    pub types: Vec<EventType>,
+    /// Only about this subject.
+    pub subject: Option<String>,
+    /// Only those not older than this.
+    pub since: Option<Timestamp>,
+    /// At most this many: the first of them, in the order of their positions.
+    pub limit: usize,
+}
+
+impl Default for EventQuery {
+    /// Everything, up to 1,000 events.
+    fn default() -> Self {
+        Self { from: EventSeq::FIRST, types: Vec::new(), subject: None, since: None, limit: 1_000 }
+    }
+}
