@@ -1,1 +1,4 @@
-//! x
+//! Layer 3: decisions. Pure functions and state machines that are handed `now` and views, and
+//! return what to write and what to send.
+
+pub mod discovery;

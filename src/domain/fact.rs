@@ -1,6 +1,8 @@
 //! Facts about a device: what one source said, by which protocol, and when.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::net::Ipv4Addr;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -41,6 +43,8 @@ pub enum Fact {
     TypeEvidence(Evidence),
     /// Why the device is taken to be of its vendor.
     VendorEvidence(Evidence),
+    /// Addresses that were silent while the device answered at others, with the number of cycles.
+    SilentAddresses(BTreeMap<Ipv4Addr, u32>),
 }
 
 /// The kinds of facts: the part of the key that a [`Fact`] carries.
@@ -58,12 +62,15 @@ pub enum FactKind {
     TypeEvidence,
     /// [`Fact::VendorEvidence`].
     VendorEvidence,
+    /// [`Fact::SilentAddresses`].
+    SilentAddresses,
 }
 
 named!(FactKind, FactKindError, "kind of fact",
     SnmpReachability => "snmp_reachability", SnmpSystem => "snmp_system",
     SnmpUptime => "snmp_uptime", SnmpInterfaces => "snmp_interfaces",
-    TypeEvidence => "type_evidence", VendorEvidence => "vendor_evidence");
+    TypeEvidence => "type_evidence", VendorEvidence => "vendor_evidence",
+    SilentAddresses => "silent_addresses");
 
 impl Fact {
     /// The kind of this fact.
@@ -75,6 +82,7 @@ impl Fact {
             Self::SnmpInterfaces(_) => FactKind::SnmpInterfaces,
             Self::TypeEvidence(_) => FactKind::TypeEvidence,
             Self::VendorEvidence(_) => FactKind::VendorEvidence,
+            Self::SilentAddresses(_) => FactKind::SilentAddresses,
         }
     }
 }
@@ -173,6 +181,7 @@ mod tests {
             Fact::SnmpInterfaces(vec![Interface { index: 1, ..Interface::default() }]),
             Fact::TypeEvidence(Evidence { conclusion: "router".into(), from: "sysServices".into(), value: "4".into() }),
             Fact::VendorEvidence(Evidence { conclusion: "Cisco".into(), from: "oui".into(), value: "00:1b:2f".into() }),
+            Fact::SilentAddresses(BTreeMap::from([(Ipv4Addr::new(10, 0, 1, 7), 2)])),
         ];
         assert_eq!(facts.len(), FactKind::ALL.len());
         for fact in facts {

@@ -1,0 +1,19 @@
+//! What a cycle that takes too long asks for.
+
+use std::time::Duration;
+
+/// How many Local Controllers the observed rate asks for, so that a cycle fits into half of the
+/// interval; `None` while it does.
+///
+/// ```
+/// use pdsno::algorithms::discovery::advice::controllers_needed;
+/// use std::time::Duration;
+///
+/// let interval = Duration::from_secs(300);
+/// assert_eq!(controllers_needed(Duration::from_secs(149), interval), None);
+/// assert_eq!(controllers_needed(Duration::from_secs(310), interval), Some(3));
+/// ```
+pub fn controllers_needed(cycle: Duration, interval: Duration) -> Option<u64> {
+    let half = (interval / 2).max(Duration::from_millis(1));
+    (cycle > half).then(|| (cycle.as_secs_f64() / half.as_secs_f64()).ceil() as u64)
+}

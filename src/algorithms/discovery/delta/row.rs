@@ -1,0 +1,285 @@
+//! The changes of one device.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use super::{Context, Delta, KnownDevice, Owners};
+use crate::algorithms::discovery::classify::{Clues, Conclusion, conclude};
+use crate::algorithms::discovery::observation::{DeviceObservation, SnmpAnswer};
+use crate::domain::address::MacAddr;
+use crate::domain::change::Change;
+use crate::domain::device::{Device, DeviceId, DeviceStatus, DeviceType, Sighting, Version};
+use crate::domain::event::EventType;
+use crate::domain::fact::{Fact, FactKind, FactRow, Interface, SnmpReachability, SnmpSystem};
+use crate::domain::protocol::Protocol;
+
+/// A device that the NIB does not have.
+pub(super) fn new(id: DeviceId, observation: &DeviceObservation, context: &Context<'_>, delta: &mut Delta) {
+    let conclusion = conclusion(observation.mac, system_of(observation), context);
+    let device = Device {
+        id,
+        mac: Some(observation.mac),
+        addresses: observation.addresses.clone(),
+        hostname: hostname(observation),
+        vendor: conclusion.vendor.as_ref().map(|(vendor, _)| vendor.clone()),
+        device_type: conclusion.device_type,
+        firmware: conclusion.firmware.clone(),
+        region: context.region.cloned(),
+        local_controller: context.local_controller.cloned(),
+        status: DeviceStatus::Active,
+        first_seen: context.now,
+        last_seen: context.now,
+        missed_cycles: 0,
+        methods: observation.methods.clone(),
+        rtt: observation.rtt,
+        version: Version::FIRST,
+    };
+    let payload = json!({
+        "mac": observation.mac,
+        "ip_addresses": device.addresses,
+        "hostname": device.hostname,
+        "vendor": device.vendor,
+        "device_type": device.device_type,
+        "methods": device.methods,
+    });
+    delta.changes.push(Change::InsertDevice(device));
+    for row in fact_rows(id, observation, &conclusion, context) {
+        delta.changes.push(Change::PutFact(row));
+    }
+    delta.changes.push(context.event(EventType::DeviceDiscovered, id.to_string(), payload));
+    delta.counts.new += 1;
+}
+
+/// A known device that answered.
+pub(super) fn seen(
+    known: &KnownDevice,
+    observation: &DeviceObservation,
+    owners: &Owners,
+    context: &Context<'_>,
+    delta: &mut Delta,
+) {
+    let before = &known.device;
+    let known_system = match known.fact(FactKind::SnmpSystem).map(|row| &row.fact) {
+        Some(Fact::SnmpSystem(system)) => Some(system),
+        _ => None,
+    };
+    let conclusion = conclusion(observation.mac, system_of(observation).or(known_system), context);
+    let (addresses, silent) = addresses(known, observation, owners, context);
+    let device = Device {
+        addresses,
+        hostname: hostname(observation).or_else(|| before.hostname.clone()),
+        vendor: conclusion.vendor.as_ref().map(|(vendor, _)| vendor.clone()).or_else(|| before.vendor.clone()),
+        device_type: match conclusion.device_type {
+            DeviceType::Unknown => before.device_type,
+            known => known,
+        },
+        firmware: conclusion.firmware.clone().or_else(|| before.firmware.clone()),
+        region: context.region.cloned().or_else(|| before.region.clone()),
+        local_controller: context.local_controller.cloned().or_else(|| before.local_controller.clone()),
+        status: before.status.after(Sighting::Seen),
+        last_seen: context.now,
+        missed_cycles: 0,
+        methods: observation.methods.clone(),
+        rtt: observation.rtt,
+        ..before.clone()
+    };
+
+    let mut differences = differences(before, &device);
+    let mut rows = fact_rows(device.id, observation, &conclusion, context);
+    rows.push(fact_row(device.id, Fact::SilentAddresses(silent), "sweep", None, context));
+    rows.retain(|row| is_news(known, row));
+    if let Some(change) = rows.iter().find_map(|row| interface_change(known, &row.fact)) {
+        differences.insert("interfaces".to_owned(), change);
+    }
+
+    if differences.is_empty() {
+        let Device { id, version, last_seen, methods, rtt, .. } = device;
+        delta.changes.push(Change::TouchDevice { id, version, last_seen, methods, rtt });
+        delta.changes.extend(rows.into_iter().map(Change::PutFact));
+        delta.counts.unchanged += 1;
+    } else {
+        let subject = device.id.to_string();
+        delta.changes.push(Change::UpdateDevice(device));
+        delta.changes.extend(rows.into_iter().map(Change::PutFact));
+        delta.changes.push(context.event(EventType::DeviceUpdated, subject, json!({ "changes": differences })));
+        delta.counts.updated += 1;
+    }
+}
+
+/// A known device that did not answer.
+pub(super) fn unseen(known: &KnownDevice, owners: &Owners, context: &Context<'_>, delta: &mut Delta) {
+    let before = &known.device;
+    let mut device = before.clone();
+    device.addresses.retain(|address| !owners.contains_key(address));
+    let judged = before.addresses.iter().all(|address| context.was_asked(*address));
+    if judged && before.status != DeviceStatus::Inactive {
+        let limit = context.missed_cycles_before_inactive;
+        device.missed_cycles = before.missed_cycles.saturating_add(1).min(limit);
+        let sighting = if device.missed_cycles >= limit { Sighting::MissedTooOften } else { Sighting::Missed };
+        device.status = before.status.after(sighting);
+        if device.status == DeviceStatus::Inactive { delta.counts.inactive += 1 } else { delta.counts.missed += 1 }
+    }
+    if device == *before {
+        return;
+    }
+    let differences = differences(before, &device);
+    let subject = device.id.to_string();
+    let became_inactive = device.status != before.status;
+    let missed_cycles = device.missed_cycles;
+    delta.changes.push(Change::UpdateDevice(device));
+    if became_inactive {
+        let payload = json!({
+            "mac": before.mac,
+            "ip_addresses": before.addresses,
+            "missed_cycles": missed_cycles,
+            "last_seen": before.last_seen,
+        });
+        delta.changes.push(context.event(EventType::DeviceInactive, subject, payload));
+    } else if !differences.is_empty() {
+        delta.changes.push(context.event(EventType::DeviceUpdated, subject, json!({ "changes": differences })));
+    }
+}
+
+/// The addresses of a device that answered, and for how many cycles some of them have been silent.
+fn addresses(
+    known: &KnownDevice,
+    observation: &DeviceObservation,
+    owners: &Owners,
+    context: &Context<'_>,
+) -> (Vec<Ipv4Addr>, BTreeMap<Ipv4Addr, u32>) {
+    let silent_before = match known.fact(FactKind::SilentAddresses).map(|row| &row.fact) {
+        Some(Fact::SilentAddresses(silent)) => silent.clone(),
+        _ => BTreeMap::new(),
+    };
+    let mut addresses = observation.addresses.clone();
+    let mut silent = BTreeMap::new();
+    for address in &known.device.addresses {
+        let moved = owners.contains_key(address);
+        if moved || observation.addresses.contains(address) {
+            continue;
+        }
+        let cycles = silent_before.get(address).copied().unwrap_or(0) + u32::from(context.was_asked(*address));
+        if cycles < context.missed_cycles_before_inactive {
+            addresses.push(*address);
+            if cycles > 0 {
+                silent.insert(*address, cycles);
+            }
+        }
+    }
+    addresses.sort_unstable();
+    (addresses, silent)
+}
+
+fn system_of(observation: &DeviceObservation) -> Option<&SnmpSystem> {
+    answer_of(observation).map(|(_, answer)| &answer.system)
+}
+
+fn answer_of(observation: &DeviceObservation) -> Option<(Ipv4Addr, &SnmpAnswer)> {
+    observation.snmp.as_ref().and_then(|(address, said)| said.as_ref().ok().map(|answer| (*address, answer)))
+}
+
+fn hostname(observation: &DeviceObservation) -> Option<String> {
+    system_of(observation).and_then(|system| system.sys_name.clone()).filter(|name| !name.trim().is_empty())
+}
+
+fn conclusion(mac: MacAddr, system: Option<&SnmpSystem>, context: &Context<'_>) -> Conclusion {
+    let clues = Clues {
+        mac: Some(mac),
+        sys_object_id: system.and_then(|system| system.sys_object_id.as_deref()),
+        sys_descr: system.and_then(|system| system.sys_descr.as_deref()),
+        sys_services: system.and_then(|system| system.sys_services),
+    };
+    conclude(&clues, context.vendors)
+}
+
+fn fact_rows(
+    id: DeviceId,
+    observation: &DeviceObservation,
+    conclusion: &Conclusion,
+    context: &Context<'_>,
+) -> Vec<FactRow> {
+    let mut rows = Vec::new();
+    if let Some((_, evidence)) = &conclusion.vendor {
+        rows.push(fact_row(id, Fact::VendorEvidence(evidence.clone()), "conclusion", None, context));
+    }
+    if let Some(evidence) = &conclusion.type_evidence {
+        rows.push(fact_row(id, Fact::TypeEvidence(evidence.clone()), "conclusion", None, context));
+    }
+    if let Some((address, said)) = &observation.snmp {
+        let source = address.to_string();
+        let mut put = |fact| rows.push(fact_row(id, fact, &source, Some(Protocol::Snmp), context));
+        let reason = said.as_ref().err().copied();
+        put(Fact::SnmpReachability(SnmpReachability { reachable: reason.is_none(), reason }));
+        if let Ok(answer) = said {
+            put(Fact::SnmpSystem(answer.system.clone()));
+            answer.uptime.into_iter().for_each(|uptime| put(Fact::SnmpUptime(uptime)));
+            answer.interfaces.iter().for_each(|table| put(Fact::SnmpInterfaces(table.clone())));
+        }
+    }
+    rows
+}
+
+fn fact_row(
+    device: DeviceId,
+    fact: Fact,
+    source: &str,
+    protocol: Option<Protocol>,
+    context: &Context<'_>,
+) -> FactRow {
+    FactRow { device, fact, source: source.to_owned(), protocol, observed_at: context.now }
+}
+
+/// Whether a fact says something that the NIB does not have yet: it is written when it changes, not
+/// each time that it is seen.
+fn is_news(known: &KnownDevice, row: &FactRow) -> bool {
+    match known.fact(row.fact.kind()) {
+        Some(newest) => newest.fact != row.fact,
+        None => row.fact != Fact::SilentAddresses(BTreeMap::new()),
+    }
+}
+
+/// What differs in the columns that people watch, as `{column: {from, to}}`.
+fn differences(before: &Device, after: &Device) -> Map<String, Value> {
+    let mut found = Map::new();
+    let mut note = |column: &str, from: Value, to: Value| {
+        if from != to {
+            found.insert(column.to_owned(), json!({ "from": from, "to": to }));
+        }
+    };
+    note("ip_addresses", value(&before.addresses), value(&after.addresses));
+    note("hostname", value(&before.hostname), value(&after.hostname));
+    note("vendor", value(&before.vendor), value(&after.vendor));
+    note("device_type", value(before.device_type), value(after.device_type));
+    note("firmware", value(&before.firmware), value(&after.firmware));
+    note("status", value(before.status), value(after.status));
+    note("region", value(&before.region), value(&after.region));
+    note("local_controller", value(&before.local_controller), value(&after.local_controller));
+    found
+}
+
+fn value(part: impl Serialize) -> Value {
+    // Strings, lists of them and nothing: these always have a JSON form.
+    serde_json::to_value(part).unwrap_or(Value::Null)
+}
+
+/// Which interfaces came, went or changed, when the device had told its table before.
+fn interface_change(known: &KnownDevice, fact: &Fact) -> Option<Value> {
+    let Fact::SnmpInterfaces(after) = fact else { return None };
+    let Some(Fact::SnmpInterfaces(before)) = known.fact(FactKind::SnmpInterfaces).map(|row| &row.fact) else {
+        return None;
+    };
+    let find = |table: &[Interface], index| table.iter().find(|interface| interface.index == index).cloned();
+    let name = |interface: &Interface| interface.name.clone().unwrap_or_else(|| interface.index.to_string());
+    let without = |table: &[Interface], others: &[Interface]| -> Vec<String> {
+        table.iter().filter(|interface| find(others, interface.index).is_none()).map(name).collect()
+    };
+    let changed: Vec<String> = after
+        .iter()
+        .filter(|interface| find(before, interface.index).is_some_and(|earlier| earlier != **interface))
+        .map(name)
+        .collect();
+    Some(json!({ "added": without(after, before), "removed": without(before, after), "changed": changed }))
+}

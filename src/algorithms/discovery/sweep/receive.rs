@@ -1,0 +1,217 @@
+//! What the answers mean.
+
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use super::agent::{Conversation, Progress};
+use super::host::{Asked, Host};
+use super::{LinkSweep, MOST_DISPUTES, Probe, SNMP_PORT};
+use crate::domain::address::MacAddr;
+use crate::domain::protocol::Protocol;
+use crate::wire::arp::{ArpPacket, Operation};
+use crate::wire::frame::{Incoming, decode};
+use crate::wire::snmp::{Response, decode_response};
+
+impl LinkSweep {
+    /// Takes a frame that came from the link. What does not answer a question of this sweep is
+    /// counted or ignored.
+    pub fn on_frame(&mut self, now: Duration, frame: &[u8]) {
+        match decode(frame) {
+            Ok(Incoming::Arp(packet)) => self.on_arp(now, &packet),
+            Ok(Incoming::EchoReply { source, identifier, sequence, payload, .. }) => {
+                // Other people's echo replies are none of ours, good or bad.
+                if identifier == self.echo_id {
+                    self.on_echo(now, source, sequence, payload);
+                }
+            }
+            Ok(Incoming::PortUnreachable { source, destination, source_port, destination_port, .. }) => {
+                if (source_port, destination_port) == (self.settings.snmp_port, SNMP_PORT) && source == destination {
+                    self.on_port_unreachable(now, source);
+                }
+            }
+            Ok(Incoming::Udp { source, source_port, destination_port, payload, .. }) => {
+                if (source_port, destination_port) == (SNMP_PORT, self.settings.snmp_port) {
+                    self.on_snmp(now, source, payload, true);
+                }
+            }
+            Err(refusal) if refusal.is_malformed() => self.malformed(frame),
+            Err(_) => {}
+        }
+    }
+
+    /// Takes an SNMP datagram that the kernel put together from fragments. Long ones that came in
+    /// one piece were read as frames already, and come here once more.
+    pub fn on_datagram(&mut self, now: Duration, source: Ipv4Addr, payload: &[u8]) {
+        self.on_snmp(now, source, payload, false);
+    }
+
+    fn on_arp(&mut self, now: Duration, packet: &ArpPacket) {
+        let Some(position) = self.plan.targets.position(packet.sender) else {
+            let for_us = packet.operation == Operation::Reply && packet.target_mac == self.plan.mac;
+            self.resolution.stats.rejected += u64::from(for_us);
+            return;
+        };
+        let answers = packet.operation == Operation::Reply
+            && packet.target_mac == self.plan.mac
+            && self.plan.source_for(packet.sender) == Some(packet.target);
+        let own = packet.sender_mac == self.plan.mac;
+        if (answers || packet.is_gratuitous()) && !own {
+            self.resolved(now, position, packet.sender, packet.sender_mac, answers);
+        }
+    }
+
+    fn resolved(&mut self, now: Duration, position: usize, address: Ipv4Addr, mac: MacAddr, answers: bool) {
+        let Some(source) = self.plan.source_for(address) else { return };
+        let place = self.hosts.len() as u32;
+        let Some(target) = self.targets.get_mut(position) else { return };
+        if let Some(host) = target.host {
+            let same = self.hosts.get(host as usize).is_some_and(|host| host.mac == mac);
+            let told = self.disputes.contains(&(address, mac));
+            if same || told {
+                self.resolution.stats.duplicates += u64::from(answers);
+            } else if self.disputes.len() < MOST_DISPUTES {
+                self.disputes.push((address, mac));
+            }
+            return;
+        }
+        // A host that answers twice to two requests does not tell which it answers (Karn).
+        let sent_at = (answers && target.attempts == 1).then_some(target.asked_at);
+        if target.given_up {
+            self.resolution.stats.late += 1;
+        } else {
+            self.resolution.open -= 1;
+        }
+        target.host = Some(place);
+        self.resolution.answered(sent_at, now);
+        let wants = |protocol| self.settings.protocols.contains(&protocol);
+        let asked = |wanted| if wanted { Asked::Open } else { Asked::No };
+        let (echo, talks) = (wants(Protocol::Icmp), wants(Protocol::Snmp) && !self.settings.communities.is_empty());
+        let mut host = Host {
+            address,
+            mac,
+            source,
+            arp_rtt: sent_at.map(|sent_at| now.saturating_sub(sent_at)),
+            echo: asked(echo),
+            echo_sent: (0, now),
+            echo_rtt: None,
+            talking: asked(talks),
+            talk: None,
+            snmp_sent: (0, now),
+        };
+        if echo {
+            self.echo.open += 1;
+            self.talks.push_back(Probe::Echo { host: place, attempt: 0 });
+        }
+        if talks {
+            let talk = Conversation::new(self.random.u32(..));
+            self.snmp.open += 1;
+            self.talks.push_back(Probe::Snmp { host: place, question: talk.question(), attempt: 0, packet: 0 });
+            host.talk = Some(Box::new(talk));
+        }
+        self.hosts.push(host);
+    }
+
+    fn on_echo(&mut self, now: Duration, source: Ipv4Addr, sequence: u16, payload: &[u8]) {
+        let genuine = payload == self.cookie;
+        let host = find(&self.plan, &self.targets, &mut self.hosts, source);
+        let Some((_, host)) = host.filter(|(_, host)| genuine && sequence <= u16::from(host.echo_sent.0)) else {
+            self.echo.stats.rejected += 1;
+            return;
+        };
+        match host.echo {
+            Asked::No => self.echo.stats.rejected += 1,
+            Asked::Answered => self.echo.stats.duplicates += 1,
+            Asked::Open | Asked::GivenUp => {
+                if host.echo == Asked::GivenUp {
+                    self.echo.stats.late += 1;
+                } else {
+                    self.echo.open -= 1;
+                }
+                let (attempt, left) = host.echo_sent;
+                let sent_at = (sequence == u16::from(attempt)).then_some(left);
+                host.echo = Asked::Answered;
+                host.echo_rtt = sent_at.map(|sent_at| now.saturating_sub(sent_at));
+                self.echo.answered(sent_at, now);
+            }
+        }
+    }
+
+    fn on_port_unreachable(&mut self, now: Duration, source: Ipv4Addr) {
+        let host = find(&self.plan, &self.targets, &mut self.hosts, source);
+        let Some((_, host)) = host.filter(|(_, host)| host.talking == Asked::Open) else { return };
+        let (attempt, left) = host.snmp_sent;
+        if let Some(talk) = host.talk.as_mut() {
+            talk.refused();
+        }
+        host.talking = Asked::Answered;
+        self.snmp.open -= 1;
+        self.snmp.heard((attempt == 0).then_some(left), now);
+    }
+
+    fn on_snmp(&mut self, now: Duration, source: Ipv4Addr, payload: &[u8], counted: bool) {
+        let Some((place, host)) = find(&self.plan, &self.targets, &mut self.hosts, source) else {
+            self.snmp.stats.rejected += u64::from(counted);
+            return;
+        };
+        let Some(talk) = host.talk.as_mut() else {
+            self.snmp.stats.rejected += u64::from(counted);
+            return;
+        };
+        match decode_response(payload) {
+            Ok(response) if talk.expects(response.request_id) && host.talking != Asked::Answered => {
+                self.told(now, place, &response);
+            }
+            Ok(_) => self.snmp.stats.duplicates += u64::from(counted),
+            Err(_) => {
+                self.snmp.stats.rejected += u64::from(counted);
+                talk.garbled();
+            }
+        }
+    }
+
+    fn told(&mut self, now: Duration, place: u32, response: &Response) {
+        let random = self.random.u32(..);
+        let Some(host) = self.hosts.get_mut(place as usize) else { return };
+        let Some(talk) = host.talk.as_mut() else { return };
+        let (attempt, left) = host.snmp_sent;
+        self.snmp.answered((attempt == 0).then_some(left), now);
+        if host.talking == Asked::GivenUp {
+            self.snmp.stats.late += 1;
+            self.snmp.open += 1;
+        }
+        match talk.take(response, random) {
+            Progress::Ask => {
+                host.talking = Asked::Open;
+                let question = talk.question();
+                self.talks.push_back(Probe::Snmp { host: place, question, attempt: 0, packet: 0 });
+            }
+            Progress::Finished => {
+                host.talking = Asked::Answered;
+                self.snmp.open -= 1;
+            }
+        }
+    }
+
+    /// Counts a frame that claims to be of a protocol and breaks its format.
+    fn malformed(&mut self, frame: &[u8]) {
+        const ARP: [u8; 2] = [0x08, 0x06];
+        const UDP: u8 = 17;
+        let lane = match (frame.get(12..14), frame.get(23)) {
+            (Some(kind), _) if kind == ARP => &mut self.resolution,
+            (_, Some(&UDP)) => &mut self.snmp,
+            _ => &mut self.echo,
+        };
+        lane.stats.rejected += 1;
+    }
+}
+
+/// The host that has this address. Free of `self`, so that the lanes can be counted meanwhile.
+fn find<'h>(
+    plan: &super::LinkPlan,
+    targets: &[super::Target],
+    hosts: &'h mut [Host],
+    address: Ipv4Addr,
+) -> Option<(u32, &'h mut Host)> {
+    let place = targets.get(plan.targets.position(address)?)?.host?;
+    hosts.get_mut(place as usize).map(|host| (place, host))
+}

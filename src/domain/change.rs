@@ -1,0 +1,37 @@
+//! What a decision writes.
+
+use std::time::Duration;
+
+use crate::domain::device::{Device, DeviceId, Version};
+use crate::domain::event::NewEvent;
+use crate::domain::fact::FactRow;
+use crate::domain::protocol::Protocol;
+use crate::domain::time::Timestamp;
+
+/// One change of a commit. It carries the version that it was computed from.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Change {
+    /// A device that the NIB does not have. Its version is [`Version::FIRST`], and its number has
+    /// never been used before.
+    InsertDevice(Device),
+    /// A device as it shall be; its `version` is the one that it was computed from.
+    UpdateDevice(Device),
+    /// A device was seen as it was known: `missed_cycles` becomes 0, the rest of the row stays.
+    TouchDevice {
+        /// The device.
+        id: DeviceId,
+        /// The version that was read.
+        version: Version,
+        /// When it was seen.
+        last_seen: Timestamp,
+        /// What it answered.
+        methods: Vec<Protocol>,
+        /// How fast.
+        rtt: Option<Duration>,
+    },
+    /// A fact of a device that exists, also when it is inserted by the same commit. A fact that is
+    /// older than the stored one of the same device, kind and source changes nothing.
+    PutFact(FactRow),
+    /// An event, appended in the order of the list.
+    Append(NewEvent),
+}
