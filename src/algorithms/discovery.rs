@@ -1,11 +1,11 @@
 //! Discovery: from subnets to devices.
 
 pub mod advice;
-pub mod classify;
-pub mod delta;
+//CLASSIFY
+//DELTA
 pub mod merge;
 pub mod observation;
 pub mod pacing;
 pub mod plan;
 pub mod sweep;
-pub mod vendor;
+//VENDOR

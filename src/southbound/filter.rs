@@ -57,12 +57,7 @@ pub const fn replies(udp_port: u16) -> [SockFilter; 18] {
 /// Datagrams that may have come in fragments: those longer than what every IPv4 link carries in one
 /// piece (RFC 791: 576 octets, less the shortest header). The shorter ones were read as frames.
 pub const fn perhaps_fragmented() -> [SockFilter; 4] {
-    [
-        step(LD_LENGTH, 0, 0, 0),
-        step(JUMP_GREATER, 0, 1, 576 - 20),
-        step(RETURN, 0, 0, ALL),
-        step(RETURN, 0, 0, NONE),
-    ]
+    [step(LD_LENGTH, 0, 0, 0), step(JUMP_GREATER, 0, 1, 576 - 20), step(RETURN, 0, 0, ALL), step(RETURN, 0, 0, NONE)]
 }
 
 /// Nothing at all: the program of a socket that waits for its next sweep.

@@ -21,7 +21,9 @@ impl Pacer {
 
     /// A pacer of `rate` packets a second, at least 1.
     pub fn new(rate: u32) -> Self {
-        Self { interval: Duration::from_secs(1) / rate.max(1), due: Duration::ZERO }
+        // Rounded up: a rate is a promise not to exceed it.
+        let interval = Duration::from_nanos(1_000_000_000_u64.div_ceil(u64::from(rate.max(1))));
+        Self { interval, due: Duration::ZERO }
     }
 
     /// The earliest instant at which the next packet may leave.
@@ -137,6 +139,9 @@ mod tests {
         for _ in 0..10 {
             estimator.sample(MS(2));
         }
-        assert_eq!([0, 1, 2, 3, 4].map(|attempt| estimator.wait(attempt)), [MS(100), MS(200), MS(400), MS(800), MS(1_000)]);
+        assert_eq!(
+            [0, 1, 2, 3, 4].map(|attempt| estimator.wait(attempt)),
+            [MS(100), MS(200), MS(400), MS(800), MS(1_000)]
+        );
     }
 }

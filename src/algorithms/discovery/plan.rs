@@ -52,7 +52,9 @@ pub enum PlanError {
         known: Vec<String>,
     },
     /// The interface has no hardware address, so nobody can be asked by ARP.
-    #[error("{subnet} is on {interface}, which has no hardware address (loopback or tunnel); ARP needs an Ethernet-like interface")]
+    #[error(
+        "{subnet} is on {interface}, which has no hardware address (loopback or tunnel); ARP needs an Ethernet-like interface"
+    )]
     NoHardwareAddress {
         /// The subnet.
         subnet: Subnet,
@@ -104,11 +106,7 @@ pub fn plan(subnets: &[Subnet], interface: Option<&str>, links: &[Link]) -> Resu
     Ok(plans)
 }
 
-fn link_of<'a>(
-    subnet: Subnet,
-    interface: Option<&str>,
-    links: &'a [Link],
-) -> Result<(&'a Link, Ipv4Addr), PlanError> {
+fn link_of<'a>(subnet: Subnet, interface: Option<&str>, links: &'a [Link]) -> Result<(&'a Link, Ipv4Addr), PlanError> {
     let allowed = links.iter().filter(|link| interface.is_none_or(|name| link.name == name));
     allowed
         .flat_map(|link| link.addresses.iter().map(move |address| (link, address)))
@@ -143,7 +141,8 @@ mod tests {
     #[test]
     fn subnets_of_one_link_are_asked_together_each_from_its_own_address() {
         let links = [link("eth0", 2, &["10.0.1.5/24", "10.0.2.5/24"]), link("eth1", 3, &["10.9.0.1/16"])];
-        let plans = plan(&subnets(&["10.0.2.0/25", "10.9.4.0/24", "10.0.1.0/24", "10.0.1.0/26"]), None, &links).unwrap();
+        let plans =
+            plan(&subnets(&["10.0.2.0/25", "10.9.4.0/24", "10.0.1.0/24", "10.0.1.0/26"]), None, &links).unwrap();
         assert_eq!(plans.len(), 2);
         let eth0 = plans.iter().find(|plan| plan.link.name == "eth0").unwrap();
         assert_eq!(eth0.targets.len(), 254 + 126);

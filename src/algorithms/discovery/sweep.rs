@@ -14,6 +14,8 @@ mod agent;
 mod host;
 mod lane;
 mod receive;
+#[cfg(test)]
+mod simulation;
 
 use std::collections::VecDeque;
 use std::net::Ipv4Addr;
@@ -357,7 +359,8 @@ impl LinkSweep {
         }
         loop {
             let hosts = &self.hosts;
-            let known = |waiting: &Waiting| hosts.get(waiting.who as usize).is_none_or(|host| !host.asks(waiting.question));
+            let known =
+                |waiting: &Waiting| hosts.get(waiting.who as usize).is_none_or(|host| !host.asks(waiting.question));
             let Some((Waiting { who, question, .. }, attempt, last)) = self.snmp.overdue(now, known) else { break };
             if last {
                 self.snmp.open -= 1;

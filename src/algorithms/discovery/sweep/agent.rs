@@ -12,18 +12,26 @@ use crate::wire::oid::Oid;
 use crate::wire::snmp::{RequestId, Response, Value, encode_get, encode_get_bulk};
 
 /// The objects of the first question.
-const SYSTEM: [Oid; 6] =
+static SYSTEM: [Oid; 6] =
     [mib::SYS_DESCR, mib::SYS_OBJECT_ID, mib::SYS_UP_TIME, mib::SYS_NAME, mib::SYS_LOCATION, mib::SYS_SERVICES];
 
+/// How a cell gets into its row.
+type Fill = fn(&mut Interface, &Value);
+
+const WIDTH: usize = 6;
+
 /// The columns of the second one.
-const COLUMNS: [Oid; 6] = [
-    mib::IF_DESCR,
-    mib::IF_TYPE,
-    mib::IF_SPEED,
-    mib::IF_PHYS_ADDRESS,
-    mib::IF_ADMIN_STATUS,
-    mib::IF_OPER_STATUS,
+static COLUMNS: [(Oid, Fill); WIDTH] = [
+    (mib::IF_DESCR, |row, value| row.name = octets(value).and_then(text)),
+    (mib::IF_TYPE, |row, value| row.if_type = number(value)),
+    (mib::IF_SPEED, |row, value| row.speed = number(value)),
+    (mib::IF_PHYS_ADDRESS, |row, value| row.mac = octets(value).and_then(station)),
+    (mib::IF_ADMIN_STATUS, |row, value| row.admin_up = number(value).map(|status| status == UP)),
+    (mib::IF_OPER_STATUS, |row, value| row.oper_up = number(value).map(|status| status == UP)),
 ];
+
+/// `up(1)` of `ifAdminStatus` and `ifOperStatus` (RFC 2863).
+const UP: u32 = 1;
 
 /// Rows asked for at once: six columns of eight rows fit into one Ethernet frame as most agents
 /// encode them, and an agent that has larger values sends fewer.
@@ -45,6 +53,15 @@ enum Question {
     Interfaces,
 }
 
+/// How far a column has been told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Column {
+    /// Up to this `ifIndex`; up to none yet.
+    Told(Option<u32>),
+    /// To its end.
+    Ended,
+}
+
 /// One agent's conversation.
 #[derive(Debug)]
 pub(super) struct Conversation {
@@ -54,8 +71,7 @@ pub(super) struct Conversation {
     community: Option<usize>,
     answer: SnmpAnswer,
     rows: BTreeMap<u32, Interface>,
-    /// For each column the last name that was told, or `None` when the column has ended.
-    cursors: [Option<Oid>; COLUMNS.len()],
+    columns: [Column; WIDTH],
     failure: Option<SnmpFailure>,
 }
 
@@ -77,7 +93,7 @@ impl Conversation {
             community: None,
             answer: SnmpAnswer::default(),
             rows: BTreeMap::new(),
-            cursors: COLUMNS.map(Some),
+            columns: [Column::Told(None); WIDTH],
             failure: None,
         }
     }
@@ -100,8 +116,8 @@ impl Conversation {
         match self.question {
             Question::System => encode_get(out, community, id, &SYSTEM),
             Question::Interfaces => {
-                let open: Vec<Oid> = self.cursors.iter().flatten().copied().collect();
-                encode_get_bulk(out, community, id, 0, ROWS_AT_ONCE, &open);
+                let names: Vec<Oid> = COLUMNS.iter().zip(self.columns).filter_map(continuation).collect();
+                encode_get_bulk(out, community, id, 0, ROWS_AT_ONCE, &names);
             }
         }
     }
@@ -131,7 +147,7 @@ impl Conversation {
             Question::Interfaces if refused => return Progress::Finished,
             Question::Interfaces => {
                 self.take_rows(response);
-                if self.cursors.iter().all(Option::is_none) {
+                if self.columns.iter().all(|column| *column == Column::Ended) {
                     self.answer.interfaces = Some(self.rows.values().cloned().collect());
                     return Progress::Finished;
                 }
@@ -162,32 +178,40 @@ impl Conversation {
 
     /// GETBULK answers row by row: each of the columns asked for, then each again one row further.
     fn take_rows(&mut self, response: &Response) {
-        let asked: Vec<usize> =
-            self.cursors.iter().enumerate().filter(|(_, cursor)| cursor.is_some()).map(|(column, _)| column).collect();
+        let mut open: Vec<(&mut Column, &(Oid, Fill))> =
+            self.columns.iter_mut().zip(&COLUMNS).filter(|(column, _)| **column != Column::Ended).collect();
         if response.varbinds.is_empty() {
-            self.cursors = [None; COLUMNS.len()];
+            open.iter_mut().for_each(|(column, _)| **column = Column::Ended);
         }
+        let width = open.len().max(1);
         for (place, (name, value)) in response.varbinds.iter().enumerate() {
-            let Some(column) = asked.get(place % asked.len().max(1)).copied() else { return };
-            let (Some(cursor), Some(prefix)) = (self.cursors.get_mut(column), COLUMNS.get(column)) else { return };
-            let Some(last) = *cursor else { continue };
+            let Some((column, (prefix, fill))) = open.get_mut(place % width) else { return };
+            let Column::Told(last) = **column else { continue };
             // The column ends where another begins, where the agent says so, and where it goes
             // backwards or in a circle (RFC 3416 section 4.2.3 demands increasing names).
             let index = match name.suffix(prefix) {
-                Some([index]) if *name > last && *value != Value::EndOfMibView => *index,
+                Some([index]) if last.is_none_or(|last| *index > last) && *value != Value::EndOfMibView => *index,
                 _ => {
-                    *cursor = None;
+                    **column = Column::Ended;
                     continue;
                 }
             };
             if self.rows.len() >= MOST_ROWS && !self.rows.contains_key(&index) {
-                *cursor = None;
+                **column = Column::Ended;
                 continue;
             }
-            *cursor = Some(*name);
-            let row = self.rows.entry(index).or_insert_with(|| Interface { index, ..Interface::default() });
-            fill(row, prefix, value);
+            **column = Column::Told(Some(index));
+            fill(self.rows.entry(index).or_insert_with(|| Interface { index, ..Interface::default() }), value);
         }
+    }
+}
+
+/// The name after which a column goes on.
+fn continuation(((prefix, _), column): (&(Oid, Fill), Column)) -> Option<Oid> {
+    match column {
+        Column::Ended => None,
+        Column::Told(None) => Some(prefix.clone()),
+        Column::Told(Some(index)) => Oid::try_from([prefix.arcs(), &[index]].concat()).ok(),
     }
 }
 
@@ -216,24 +240,24 @@ fn system(response: &Response) -> (SnmpSystem, Option<SnmpUptime>) {
     (system, uptime)
 }
 
-fn fill(row: &mut Interface, column: &Oid, value: &Value) {
-    let number = match value {
+fn octets(value: &Value) -> Option<&[u8]> {
+    match value {
+        Value::OctetString(octets) => Some(octets),
+        _ => None,
+    }
+}
+
+fn number(value: &Value) -> Option<u32> {
+    match value {
         Value::Integer(number) => u32::try_from(*number).ok(),
         Value::Gauge32(number) | Value::Counter32(number) => Some(*number),
         _ => None,
-    };
-    match (column, value) {
-        (&mib::IF_DESCR, Value::OctetString(octets)) => row.name = text(octets),
-        (&mib::IF_PHYS_ADDRESS, Value::OctetString(octets)) => {
-            let octets: Result<[u8; 6], _> = octets.as_slice().try_into();
-            row.mac = octets.ok().map(MacAddr::new).filter(|mac| mac.is_station());
-        }
-        (&mib::IF_TYPE, _) => row.if_type = number,
-        (&mib::IF_SPEED, _) => row.speed = number,
-        (&mib::IF_ADMIN_STATUS, _) => row.admin_up = number.map(|status| status == 1),
-        (&mib::IF_OPER_STATUS, _) => row.oper_up = number.map(|status| status == 1),
-        _ => {}
     }
+}
+
+fn station(octets: &[u8]) -> Option<MacAddr> {
+    let octets: [u8; 6] = octets.try_into().ok()?;
+    Some(MacAddr::new(octets)).filter(|mac| mac.is_station())
 }
 
 /// Octets as text: what is not UTF-8 and what would move a terminal's cursor is replaced.
@@ -297,8 +321,10 @@ mod tests {
     #[test]
     fn an_agent_that_goes_in_circles_is_left() {
         let mut talk = after_system();
-        let loopy: Vec<_> =
-            [3, 2, 3, 2].iter().flat_map(|index| COLUMNS.map(|column| cell(column, *index, Value::Integer(1)))).collect();
+        let loopy: Vec<_> = [3, 2, 3, 2]
+            .iter()
+            .flat_map(|index| COLUMNS.iter().map(|(column, _)| cell(column.clone(), *index, Value::Integer(1))))
+            .collect();
         let reply = response(talk.question(), loopy);
         assert_eq!(talk.take(&reply, 1), Progress::Finished);
         assert_eq!(talk.finish().unwrap().interfaces.unwrap().len(), 1);
@@ -343,7 +369,7 @@ mod tests {
             // An agent that always tells something new is cut at the most rows; all others end.
             for reply in replies.iter().cycle().take(300) {
                 let varbinds = reply.iter().map(|(column, index, value)| {
-                    let column = COLUMNS.get(*column).copied().unwrap_or(mib::SYS_DESCR);
+                    let column = COLUMNS.get(*column).map_or(mib::SYS_DESCR, |(name, _)| name.clone());
                     cell(column, *index, Value::Integer(*value))
                 });
                 let reply = response(talk.question(), varbinds.collect());

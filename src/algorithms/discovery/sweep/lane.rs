@@ -98,9 +98,9 @@ impl Lane {
 
     /// When the next wait ends, if nothing is learnt until then.
     pub fn next_due(&self) -> Option<Duration> {
-        let dues = (0_u8..).zip(&self.waiting).filter_map(|(attempt, queue)| {
-            queue.front().map(|front| front.sent_at + self.rtt.wait(attempt))
-        });
+        let dues = (0_u8..)
+            .zip(&self.waiting)
+            .filter_map(|(attempt, queue)| queue.front().map(|front| front.sent_at + self.rtt.wait(attempt)));
         dues.min()
     }
 
