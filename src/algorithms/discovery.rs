@@ -7,5 +7,6 @@ pub mod merge;
 pub mod observation;
 pub mod pacing;
 pub mod plan;
+pub mod report;
 pub mod sweep;
 //VENDOR

@@ -1,0 +1,329 @@
+//! The actor that keeps the discovery cycle of a Local Controller.
+//!
+//! ```text
+//!   app ──StartCycle, Reconfigure, Drain──► DiscoveryActor ──Order──► sweeper thread
+//!   its timer ──Tick──►                      │   ▲   │
+//!                    LoadDevices, Commit ◄───┘   │   └──CycleEnded──► HealthActor
+//!                    to NibActor          Swept ─┘
+//! ```
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::fut::wrap_future;
+use actix::{
+    Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, MessageResult, Recipient, SpawnHandle,
+};
+use tokio::sync::oneshot;
+use tracing::{error, info, warn};
+
+use super::Ping;
+use super::nib::{Commit, LoadDevices};
+use super::sweeper::{SweepError, SweepOrder, Sweeper};
+use crate::algorithms::discovery::advice::controllers_needed;
+use crate::algorithms::discovery::vendor::VendorTable;
+use crate::domain::controller::{ControllerId, Region};
+use crate::domain::cycle::{Completeness, CycleReport, Trigger};
+use crate::domain::policy::DiscoveryPolicy;
+use crate::domain::secret::Community;
+use crate::domain::subnet::Subnet;
+use crate::domain::time::Clock;
+
+pub mod cycle;
+
+use cycle::{CycleError, CycleInput};
+
+/// What a Local Controller discovers, and by which rules.
+#[derive(Debug, Clone)]
+pub struct DiscoverySettings {
+    /// The name that events are signed with.
+    pub actor: ControllerId,
+    /// The name that the controller above gave, if there is one.
+    pub local_controller: Option<ControllerId>,
+    /// The zone.
+    pub region: Option<Region>,
+    /// The subnets.
+    pub subnets: Vec<Subnet>,
+    /// The one interface that may be used, when one is named.
+    pub interface: Option<String>,
+    /// Policy.
+    pub policy: DiscoveryPolicy,
+    /// The SNMP communities, the preferred first.
+    pub communities: Arc<[Community]>,
+    /// Who owns which prefix of hardware addresses.
+    pub vendors: Arc<VendorTable>,
+}
+
+/// Runs cycles: at the start, by the clock, and when asked.
+pub struct DiscoveryActor {
+    settings: DiscoverySettings,
+    clock: Arc<dyn Clock>,
+    random: fastrand::Rng,
+    sweeper: Sweeper,
+    devices: Recipient<LoadDevices>,
+    commits: Recipient<Commit>,
+    listener: Recipient<CycleEnded>,
+    running: bool,
+    timer: Option<SpawnHandle>,
+    waiting: Vec<oneshot::Sender<CycleResult>>,
+    draining: Option<oneshot::Sender<()>>,
+}
+
+/// How a cycle ended, for whoever asked for it.
+pub type CycleResult = Result<CycleReport, Arc<CycleError>>;
+
+/// Asks for a cycle. The answer is the way to its result; a cycle that is going on is not joined,
+/// for it may have passed what the sender wants to know.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "Result<oneshot::Receiver<CycleResult>, Refused>")]
+pub struct StartCycle(pub Trigger);
+
+/// Why no cycle was started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// One is going on.
+    #[error("a discovery cycle is going on")]
+    Running,
+    /// The controller stops.
+    #[error("the controller is stopping")]
+    Stopping,
+}
+
+/// Begins the schedule: a bootstrap cycle now, then one each interval.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub struct BeginSchedule;
+
+/// The interval has passed.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub struct Tick;
+
+/// New settings; they hold from the next cycle on.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Reconfigure(pub DiscoverySettings);
+
+/// Starts nothing more, ends a sweep that is going on, and answers when all is written.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "oneshot::Receiver<()>")]
+pub struct Drain;
+
+/// A cycle has ended: sent to whoever watches.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub struct CycleEnded(pub CycleResult);
+
+impl DiscoveryActor {
+    /// An actor that uses the sweeper's thread, and the NIB through these two addresses.
+    pub fn new(
+        settings: DiscoverySettings,
+        clock: Arc<dyn Clock>,
+        seed: u64,
+        sweeper: Sweeper,
+        devices: Recipient<LoadDevices>,
+        commits: Recipient<Commit>,
+        listener: Recipient<CycleEnded>,
+    ) -> Self {
+        Self {
+            settings,
+            clock,
+            random: fastrand::Rng::with_seed(seed),
+            sweeper,
+            devices,
+            commits,
+            listener,
+            running: false,
+            timer: None,
+            waiting: Vec::new(),
+            draining: None,
+        }
+    }
+
+    fn start_cycle(&mut self, trigger: Trigger, ctx: &mut Context<Self>) -> Result<(), Refused> {
+        if self.draining.is_some() {
+            return Err(Refused::Stopping);
+        }
+        if self.running {
+            return Err(Refused::Running);
+        }
+        self.running = true;
+        let order = SweepOrder {
+            subnets: self.settings.subnets.clone(),
+            interface: self.settings.interface.clone(),
+            protocols: self.settings.policy.protocols.clone(),
+            probing: self.settings.policy.probing.clone(),
+            communities: Arc::clone(&self.settings.communities),
+            seed: self.random.u64(..),
+        };
+        let input = CycleInput {
+            trigger,
+            settings: self.settings.clone(),
+            clock: Arc::clone(&self.clock),
+            jitter: self.random.fork(),
+            started_at: self.clock.now(),
+            started: self.clock.elapsed(),
+            devices: self.devices.clone(),
+            commits: self.commits.clone(),
+        };
+        let swept = self.sweeper.order(order);
+        let work = async move {
+            let answer = match swept {
+                Ok(answer) => answer.await.unwrap_or(Err(SweepError::Ended)),
+                Err(refused) => Err(refused),
+            };
+            input.write(answer).await
+        };
+        ctx.spawn(wrap_future::<_, Self>(work).map(|result, this, ctx| this.cycle_ended(result.map_err(Arc::new), ctx)));
+        Ok(())
+    }
+
+    fn cycle_ended(&mut self, result: CycleResult, ctx: &mut Context<Self>) {
+        self.running = false;
+        self.tell(&result);
+        for asker in self.waiting.drain(..) {
+            // An asker that is gone does not want to know.
+            let _told = asker.send(result.clone());
+        }
+        if self.listener.try_send(CycleEnded(result)).is_err() {
+            warn!("the health actor is behind: a cycle is missing in its figures");
+        }
+        if let Some(drained) = self.draining.take() {
+            let _told = drained.send(());
+            ctx.stop();
+        }
+    }
+
+    fn tell(&self, result: &CycleResult) {
+        match result {
+            Ok(report) => {
+                let delta = report.delta;
+                info!(
+                    trigger = %report.trigger,
+                    completeness = %report.completeness,
+                    duration_ms = report.duration_ms,
+                    nib_commit_ms = report.nib_commit_ms,
+                    targets = report.targets,
+                    hosts = report.hosts,
+                    new = delta.new,
+                    updated = delta.updated,
+                    missed = delta.missed,
+                    inactive = delta.inactive,
+                    "discovery cycle ended"
+                );
+                for (protocol, stats) in &report.protocols {
+                    if let Some(reason) = &stats.error {
+                        warn!(%protocol, reason, "protocol could not be used");
+                    }
+                }
+                self.advise(Duration::from_secs_f64(report.duration_ms / 1_000.0));
+            }
+            Err(reason) if matches!(**reason, CycleError::Cancelled) => info!("discovery cycle given up: stopping"),
+            Err(reason) => error!(error = %cycle::chain(reason.as_ref()), "discovery cycle failed"),
+        }
+    }
+
+    fn advise(&self, took: Duration) {
+        let interval = self.settings.policy.interval;
+        if let Some(controllers) = controllers_needed(took, interval) {
+            warn!(
+                took_s = took.as_secs_f64(),
+                interval_s = interval.as_secs(),
+                controllers,
+                "the cycle takes more than half of policy.discovery_interval: raise the interval or \
+                 policy.probe_rate, or share the subnets among this many Local Controllers"
+            );
+        }
+    }
+
+    fn schedule(&mut self, ctx: &mut Context<Self>) {
+        if let Some(timer) = self.timer.take() {
+            ctx.cancel_future(timer);
+        }
+        // From the start of one cycle to the start of the next, whatever the cycle takes.
+        self.timer = Some(ctx.run_interval(self.settings.policy.interval, |_, ctx| {
+            // A mailbox that is full of work is late already; the next tick comes.
+            if ctx.address().try_send(Tick).is_err() {
+                warn!("discovery is behind: a scheduled cycle is left out");
+            }
+        }));
+    }
+}
+
+impl Actor for DiscoveryActor {
+    type Context = Context<Self>;
+}
+
+impl Handler<Ping> for DiscoveryActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Ping, _: &mut Self::Context) {}
+}
+
+impl Handler<BeginSchedule> for DiscoveryActor {
+    type Result = ();
+
+    fn handle(&mut self, _: BeginSchedule, ctx: &mut Self::Context) {
+        self.schedule(ctx);
+        if let Err(refused) = self.start_cycle(Trigger::Bootstrap, ctx) {
+            warn!(%refused, "no bootstrap cycle");
+        }
+    }
+}
+
+impl Handler<Tick> for DiscoveryActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Tick, ctx: &mut Self::Context) {
+        if let Err(refused) = self.start_cycle(Trigger::Scheduled, ctx) {
+            warn!(%refused, "scheduled discovery cycle left out");
+        }
+    }
+}
+
+impl Handler<StartCycle> for DiscoveryActor {
+    type Result = Result<oneshot::Receiver<CycleResult>, Refused>;
+
+    fn handle(&mut self, StartCycle(trigger): StartCycle, ctx: &mut Self::Context) -> Self::Result {
+        self.start_cycle(trigger, ctx)?;
+        let (asker, result) = oneshot::channel();
+        self.waiting.push(asker);
+        Ok(result)
+    }
+}
+
+impl Handler<Reconfigure> for DiscoveryActor {
+    type Result = ();
+
+    fn handle(&mut self, Reconfigure(settings): Reconfigure, ctx: &mut Self::Context) {
+        let interval_changed = settings.policy.interval != self.settings.policy.interval;
+        self.settings = settings;
+        if interval_changed && self.timer.is_some() {
+            self.schedule(ctx);
+        }
+    }
+}
+
+impl Handler<Drain> for DiscoveryActor {
+    type Result = MessageResult<Drain>;
+
+    fn handle(&mut self, _: Drain, ctx: &mut Self::Context) -> Self::Result {
+        let (drained, answer) = oneshot::channel();
+        if let Some(timer) = self.timer.take() {
+            ctx.cancel_future(timer);
+        }
+        if self.running {
+            self.sweeper.cancel();
+            self.draining = Some(drained);
+        } else {
+            let _told = drained.send(());
+            ctx.stop();
+        }
+        MessageResult(answer)
+    }
+}
+
+/// Whether a cycle is worth a success code: something could be scanned.
+pub fn succeeded(report: &CycleReport) -> bool {
+    report.completeness != Completeness::Failed
+}

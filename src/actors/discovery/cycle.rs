@@ -1,0 +1,185 @@
+//! One cycle, from what was swept to what is written: plan and sweep are behind it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::Recipient;
+
+use super::DiscoverySettings;
+use crate::actors::REQUEST_DEADLINE;
+use crate::actors::nib::{Commit, DeviceTable, LoadDevices};
+use crate::actors::sweeper::{SweepError, Swept};
+use crate::algorithms::discovery::delta::{Context, Delta, KnownDevice, decide};
+use crate::algorithms::discovery::merge::merge;
+use crate::algorithms::discovery::report::{CycleOrder, events, report};
+use crate::domain::change::Change;
+use crate::domain::cycle::{Completeness, CycleReport, Trigger, millis};
+use crate::domain::event::{EventType, NewEvent};
+use crate::domain::time::{Clock, Timestamp};
+use crate::nib::NibError;
+
+/// Why a cycle changed nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum CycleError {
+    /// Nothing could be swept.
+    #[error("nothing could be scanned")]
+    Sweep(#[source] SweepError),
+    /// The controller stops.
+    #[error("the cycle was given up because the controller stops")]
+    Cancelled,
+    /// The NIB could not be read or written.
+    #[error("the result of the cycle could not be kept, {attempted}")]
+    Nib {
+        /// What was attempted.
+        attempted: &'static str,
+        /// Why it failed.
+        #[source]
+        source: NibError,
+    },
+    /// An actor did not answer in time.
+    #[error("the NIB did not answer within {} s, {attempted}", REQUEST_DEADLINE.as_secs())]
+    NoAnswer {
+        /// What was attempted.
+        attempted: &'static str,
+    },
+}
+
+/// How often a result is decided anew when others wrote the same rows meanwhile.
+const ATTEMPTS: u32 = 4;
+
+/// What a cycle works with.
+pub(super) struct CycleInput {
+    pub trigger: Trigger,
+    pub settings: DiscoverySettings,
+    pub clock: Arc<dyn Clock>,
+    pub jitter: fastrand::Rng,
+    pub devices: Recipient<LoadDevices>,
+    pub commits: Recipient<Commit>,
+    pub started_at: Timestamp,
+    pub started: Duration,
+}
+
+impl CycleInput {
+    /// Compares what was swept with what is known, and writes the difference.
+    pub async fn write(mut self, swept: Result<Swept, SweepError>) -> Result<CycleReport, CycleError> {
+        let mut swept = match swept {
+            Ok(swept) if swept.cancelled => return Err(CycleError::Cancelled),
+            Ok(swept) => swept,
+            Err(error) => {
+                let error = CycleError::Sweep(error);
+                self.record(EventType::DiscoveryCycleFailed, &error).await;
+                return Err(error);
+            }
+        };
+        let order = CycleOrder {
+            trigger: self.trigger,
+            started_at: self.started_at,
+            subnets: self.settings.subnets.clone(),
+            protocols: self.settings.policy.protocols.clone(),
+        };
+        let mut report = report(&order, &swept.outcomes, swept.targets, self.took());
+        let hosts = swept.outcomes.iter_mut().flat_map(|outcome| std::mem::take(&mut outcome.hosts)).collect();
+        let seen = merge(hosts);
+        report.hosts = seen.values().filter(|device| !device.methods.is_empty()).count() as u64;
+        let before_commit = self.clock.elapsed();
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            let table = self.load().await?;
+            let known: Vec<KnownDevice> =
+                table.devices.into_iter().map(|(device, facts)| KnownDevice { device, facts }).collect();
+            let context = Context {
+                now: self.clock.now(),
+                actor: &self.settings.actor,
+                region: self.settings.region.as_ref(),
+                local_controller: self.settings.local_controller.as_ref(),
+                missed_cycles_before_inactive: self.settings.policy.missed_cycles_before_inactive,
+                asked: &swept.asked,
+                vendors: &self.settings.vendors,
+            };
+            // A cycle that failed saw nothing, so nothing that it did not see means anything.
+            let delta = match report.completeness {
+                Completeness::Failed => Delta::default(),
+                _ => decide(&known, table.next, &seen, &context),
+            };
+            report.delta = delta.counts;
+            report.duration_ms = millis(self.took());
+            let mut changes = delta.changes;
+            changes.extend(events(&report, &self.settings.actor, context.now));
+            match self.commit(changes).await {
+                Ok(()) => break,
+                Err(CycleError::Nib { source, .. }) if source.is_retryable() && attempt < ATTEMPTS => {
+                    self.back_off(attempt).await;
+                }
+                Err(error) => {
+                    if matches!(&error, CycleError::Nib { source: NibError::Conflict { .. }, .. }) {
+                        self.record(EventType::DiscoveryWriteConflict, &error).await;
+                    }
+                    return Err(error);
+                }
+            }
+        }
+        report.nib_commit_ms = Some(millis(self.clock.elapsed().saturating_sub(before_commit)));
+        report.duration_ms = millis(self.took());
+        Ok(report)
+    }
+
+    fn took(&self) -> Duration {
+        self.clock.elapsed().saturating_sub(self.started)
+    }
+
+    async fn load(&self) -> Result<DeviceTable, CycleError> {
+        let attempted = "to read what is known";
+        let answer = self.devices.send(LoadDevices);
+        match tokio::time::timeout(REQUEST_DEADLINE, answer).await {
+            Ok(Ok(table)) => table.map_err(|source| CycleError::Nib { attempted, source }),
+            Ok(Err(_)) | Err(_) => Err(CycleError::NoAnswer { attempted }),
+        }
+    }
+
+    async fn commit(&self, changes: Vec<Change>) -> Result<(), CycleError> {
+        let attempted = "to write what was found";
+        let answer = self.commits.send(Commit(changes));
+        match tokio::time::timeout(REQUEST_DEADLINE, answer).await {
+            Ok(Ok(done)) => done.map(drop).map_err(|source| CycleError::Nib { attempted, source }),
+            Ok(Err(_)) | Err(_) => Err(CycleError::NoAnswer { attempted }),
+        }
+    }
+
+    /// 50, 100, 200 ms, each up to half longer.
+    async fn back_off(&mut self, attempt: u32) {
+        let base = 25_u64 << attempt.min(4);
+        tokio::time::sleep(Duration::from_millis(base + self.jitter.u64(0..=base / 2))).await;
+    }
+
+    /// Keeps the record of a cycle that changed nothing. That it could not be kept is for the log:
+    /// the failure itself is what the caller must hear of.
+    async fn record(&self, event_type: EventType, error: &CycleError) {
+        if let Err(unwritten) = self.commit(vec![self.event(event_type, error)]).await {
+            tracing::error!(error = %chain(&unwritten), "a failed cycle could not be recorded");
+        }
+    }
+
+    fn event(&self, event_type: EventType, error: &CycleError) -> Change {
+        let subnets: Vec<String> = self.settings.subnets.iter().map(ToString::to_string).collect();
+        Change::Append(NewEvent {
+            event_type,
+            actor: self.settings.actor.to_string(),
+            subject: subnets.join(","),
+            timestamp: self.clock.now(),
+            payload: serde_json::json!({ "trigger": self.trigger, "error": chain(error) }),
+        })
+    }
+}
+
+/// An error with all of its causes, as one line.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,178 @@
+//! The actor that knows how the controller does.
+//!
+//! ```text
+//!   DiscoveryActor ──CycleEnded──► HealthActor ◄──CheckHealth, ReadStatus, RenderMetrics── northbound
+//!                                      └──Ping──► every other actor
+//! ```
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{Actor, Context, Handler, Message, MessageResult, Recipient, ResponseFuture};
+use serde::Serialize;
+
+use super::Ping;
+use super::discovery::CycleEnded;
+use crate::domain::controller::{ControllerId, Region, Role};
+use crate::domain::cycle::CycleReport;
+use crate::domain::subnet::Subnet;
+use crate::domain::time::{Clock, Timestamp};
+
+pub mod metrics;
+
+use metrics::Metrics;
+
+/// How long an actor may take to answer a ping before it counts as hung.
+pub const PING_DEADLINE: Duration = Duration::from_secs(2);
+
+/// Who this controller is, for those who ask.
+#[derive(Debug, Clone, Serialize)]
+pub struct Identity {
+    /// Its tier.
+    pub role: Role,
+    /// Its name, when it has been given one.
+    pub controller_id: Option<ControllerId>,
+    /// Its zone.
+    pub region: Option<Region>,
+    /// What it covers.
+    pub subnets: Vec<Subnet>,
+    /// The version of the program.
+    pub version: &'static str,
+    /// When it was started.
+    pub started_at: Timestamp,
+}
+
+/// Collects what is told about a controller.
+pub struct HealthActor {
+    identity: Identity,
+    clock: Arc<dyn Clock>,
+    metrics: Metrics,
+    watched: Vec<(&'static str, Recipient<Ping>)>,
+    cycles: u64,
+    last_cycle: Option<CycleReport>,
+    last_error: Option<String>,
+}
+
+/// An actor to watch over.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Watch(pub &'static str, pub Recipient<Ping>);
+
+/// Asks whether every actor answers, and whether a cycle has ended yet.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "Health")]
+pub struct CheckHealth;
+
+/// How a controller does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Health {
+    /// The actors that did not answer in time.
+    pub silent: Vec<&'static str>,
+    /// Whether a first cycle has ended, so that the NIB tells of the present.
+    pub discovered: bool,
+}
+
+/// Asks for what an operator wants to see.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "Status")]
+pub struct ReadStatus;
+
+/// What an operator wants to see.
+#[derive(Debug, Clone, Serialize)]
+pub struct Status {
+    /// Who this is.
+    #[serde(flatten)]
+    pub identity: Identity,
+    /// Since when, in seconds.
+    pub uptime_seconds: u64,
+    /// Cycles that ended since the start.
+    pub cycles: u64,
+    /// The last one that was written.
+    pub last_cycle: Option<CycleReport>,
+    /// Why the last one failed, if it did.
+    pub last_error: Option<String>,
+}
+
+/// Asks for all metrics in the text format of OpenMetrics.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "Result<String, std::fmt::Error>")]
+pub struct RenderMetrics;
+
+impl HealthActor {
+    /// An actor that knows nothing yet but who this is.
+    pub fn new(identity: Identity, clock: Arc<dyn Clock>) -> Self {
+        let metrics = Metrics::new(identity.version, identity.started_at);
+        Self { identity, clock, metrics, watched: Vec::new(), cycles: 0, last_cycle: None, last_error: None }
+    }
+}
+
+impl Actor for HealthActor {
+    type Context = Context<Self>;
+}
+
+impl Handler<Watch> for HealthActor {
+    type Result = ();
+
+    fn handle(&mut self, Watch(name, actor): Watch, _: &mut Self::Context) {
+        self.watched.push((name, actor));
+    }
+}
+
+impl Handler<CycleEnded> for HealthActor {
+    type Result = ();
+
+    fn handle(&mut self, CycleEnded(result): CycleEnded, _: &mut Self::Context) {
+        self.cycles += 1;
+        match result {
+            Ok(report) => {
+                self.metrics.cycle_ended(&report);
+                self.last_cycle = Some(report);
+                self.last_error = None;
+            }
+            Err(error) => {
+                self.metrics.cycle_broke();
+                self.last_error = Some(super::discovery::cycle::chain(error.as_ref()));
+            }
+        }
+    }
+}
+
+impl Handler<CheckHealth> for HealthActor {
+    type Result = ResponseFuture<Health>;
+
+    fn handle(&mut self, _: CheckHealth, _: &mut Self::Context) -> Self::Result {
+        let pings: Vec<_> = self.watched.iter().map(|(name, actor)| (*name, actor.send(Ping))).collect();
+        let discovered = self.cycles > 0;
+        Box::pin(async move {
+            let mut silent = Vec::new();
+            for (name, ping) in pings {
+                if !matches!(tokio::time::timeout(PING_DEADLINE, ping).await, Ok(Ok(()))) {
+                    silent.push(name);
+                }
+            }
+            Health { silent, discovered }
+        })
+    }
+}
+
+impl Handler<ReadStatus> for HealthActor {
+    type Result = MessageResult<ReadStatus>;
+
+    fn handle(&mut self, _: ReadStatus, _: &mut Self::Context) -> Self::Result {
+        MessageResult(Status {
+            identity: self.identity.clone(),
+            uptime_seconds: self.clock.now().since(self.identity.started_at).as_secs(),
+            cycles: self.cycles,
+            last_cycle: self.last_cycle.clone(),
+            last_error: self.last_error.clone(),
+        })
+    }
+}
+
+impl Handler<RenderMetrics> for HealthActor {
+    type Result = Result<String, std::fmt::Error>;
+
+    fn handle(&mut self, _: RenderMetrics, _: &mut Self::Context) -> Self::Result {
+        self.metrics.render()
+    }
+}

@@ -1,0 +1,132 @@
+//! The actor that owns the NIB.
+//!
+//! ```text
+//!   DiscoveryActor, app ──Commit──► NibActor ──► writer thread (nib::writer)
+//!   DiscoveryActor ──LoadDevices──►    └───────► a reader, off the actor's thread
+//! ```
+
+use std::sync::{Arc, Mutex};
+
+use actix::{Actor, Context, Handler, Message, ResponseFuture};
+use tokio::sync::Semaphore;
+
+use super::Ping;
+use crate::domain::change::Change;
+use crate::domain::device::{Device, DeviceId};
+use crate::domain::fact::FactRow;
+use crate::nib::writer::NibWriter;
+use crate::nib::{Committed, NibError, NibReader};
+
+/// How many questions are worked on at once; each has a reader of its own.
+pub const READERS: usize = 2;
+
+/// Devices are read in pages, so that a page and not a network is what a query holds.
+const PAGE: usize = 1_000;
+
+/// Owns the NIB of a controller.
+pub struct NibActor {
+    writer: NibWriter,
+    readers: Arc<Readers>,
+}
+
+struct Readers {
+    free: Mutex<Vec<Box<dyn NibReader>>>,
+    permits: Semaphore,
+}
+
+/// Writes all changes or none.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<Committed, NibError>")]
+pub struct Commit(pub Vec<Change>);
+
+/// Asks for all devices with their facts.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "Result<DeviceTable, NibError>")]
+pub struct LoadDevices;
+
+/// All devices, ascending, each with its facts, and the id of the next one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DeviceTable {
+    /// The rows.
+    pub devices: Vec<(Device, Vec<FactRow>)>,
+    /// The lowest id that has never been used.
+    pub next: DeviceId,
+}
+
+impl NibActor {
+    /// An actor over a writer and some readers, at most [`READERS`] of which are used at once.
+    pub fn new(writer: NibWriter, readers: Vec<Box<dyn NibReader>>) -> Self {
+        let permits = Semaphore::new(readers.len());
+        Self { writer, readers: Arc::new(Readers { free: Mutex::new(readers), permits }) }
+    }
+}
+
+impl Actor for NibActor {
+    type Context = Context<Self>;
+}
+
+impl Handler<Ping> for NibActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Ping, _: &mut Self::Context) {}
+}
+
+impl Handler<Commit> for NibActor {
+    type Result = ResponseFuture<Result<Committed, NibError>>;
+
+    fn handle(&mut self, Commit(changes): Commit, _: &mut Self::Context) -> Self::Result {
+        let submitted = self.writer.submit(changes);
+        Box::pin(async move {
+            let busy = |source| NibError::Unavailable { attempted: "to commit", source: Some(Box::new(source)) };
+            let answer = submitted.map_err(busy)?;
+            answer.await.unwrap_or(Err(NibError::MaybeCommitted { source: None }))
+        })
+    }
+}
+
+impl Handler<LoadDevices> for NibActor {
+    type Result = ResponseFuture<Result<DeviceTable, NibError>>;
+
+    fn handle(&mut self, _: LoadDevices, _: &mut Self::Context) -> Self::Result {
+        let readers = Arc::clone(&self.readers);
+        Box::pin(async move { readers.run(load_devices).await })
+    }
+}
+
+impl Readers {
+    /// Asks a question on a thread where waiting for a disk holds nobody up.
+    async fn run<T: Send + 'static>(
+        self: Arc<Self>,
+        question: impl FnOnce(&dyn NibReader) -> Result<T, NibError> + Send + 'static,
+    ) -> Result<T, NibError> {
+        let unavailable = || NibError::Unavailable { attempted: "to read", source: None };
+        let _permit = self.permits.acquire().await.map_err(|_| unavailable())?;
+        let reader = self.free.lock().map_err(|_| unavailable())?.pop().ok_or_else(unavailable)?;
+        let asked = tokio::task::spawn_blocking(move || {
+            let answer = question(reader.as_ref());
+            (reader, answer)
+        });
+        let (reader, answer) = asked.await.map_err(|_| unavailable())?;
+        self.free.lock().map_err(|_| unavailable())?.push(reader);
+        answer
+    }
+}
+
+fn load_devices(reader: &dyn NibReader) -> Result<DeviceTable, NibError> {
+    let mut table = DeviceTable { devices: Vec::new(), next: reader.next_device()? };
+    loop {
+        let after = table.devices.last().map(|(device, _)| device.id);
+        let page = reader.devices(None, after, PAGE)?;
+        let (Some(first), Some(last)) = (page.first(), page.last()) else { return Ok(table) };
+        let mut facts = reader.facts(first.id, last.id)?.into_iter().peekable();
+        for device in page {
+            let mut own = Vec::new();
+            while let Some(row) = facts.next_if(|row| row.device <= device.id) {
+                if row.device == device.id {
+                    own.push(row);
+                }
+            }
+            table.devices.push((device, own));
+        }
+    }
+}

@@ -1,0 +1,321 @@
+//! The thread that sweeps: the one place where sockets, a clock and the sweep's decisions meet.
+//!
+//! ```text
+//!   DiscoveryActor ──Order──► sweeper thread ──Swept──► DiscoveryActor
+//!                                 │  ▲
+//!                                 ▼  │ frames
+//!                                links
+//! ```
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use crate::algorithms::discovery::plan::{LinkPlan, PlanError, plan};
+use crate::algorithms::discovery::sweep::{LinkOutcome, LinkSweep, Step, SweepProgress, SweepSettings};
+use crate::domain::link::Link;
+use crate::domain::policy::Probing;
+use crate::domain::protocol::Protocol;
+use crate::domain::secret::Community;
+use crate::domain::subnet::{AddressSet, Subnet};
+use crate::domain::time::Clock;
+use crate::southbound::carrier::{Carrier, CarrierError};
+
+/// What is to be swept, and how.
+#[derive(Debug, Clone)]
+pub struct SweepOrder {
+    /// The subnets.
+    pub subnets: Vec<Subnet>,
+    /// The one interface that may be used, when one is named.
+    pub interface: Option<String>,
+    /// What to ask.
+    pub protocols: Vec<Protocol>,
+    /// How to send it.
+    pub probing: Probing,
+    /// The SNMP communities, the preferred first.
+    pub communities: Arc<[Community]>,
+    /// Where the order of targets and the identifiers come from.
+    pub seed: u64,
+}
+
+/// What a sweep saw.
+#[derive(Debug)]
+pub struct Swept {
+    /// Link by link.
+    pub outcomes: Vec<LinkOutcome>,
+    /// The addresses that were asked on links that worked: their silence means something.
+    pub asked: Vec<AddressSet>,
+    /// How many addresses there are on all links.
+    pub targets: usize,
+    /// Whether the sweep was ended before its time; then silence means nothing.
+    pub cancelled: bool,
+}
+
+/// Why no sweep took place.
+#[derive(Debug, thiserror::Error)]
+pub enum SweepError {
+    /// A subnet has no link.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// A sweep is going on.
+    #[error("a sweep is going on")]
+    Busy,
+    /// The thread has ended.
+    #[error("the sweeper has ended")]
+    Ended,
+}
+
+/// How far the present sweep is, for whoever looks.
+#[derive(Debug, Default)]
+pub struct Progress {
+    settled: AtomicUsize,
+    targets: AtomicUsize,
+    hosts: AtomicUsize,
+}
+
+impl Progress {
+    /// The numbers as they are now. They are written one by one; nobody decides by them.
+    pub fn now(&self) -> SweepProgress {
+        SweepProgress {
+            settled: self.settled.load(Ordering::Relaxed),
+            targets: self.targets.load(Ordering::Relaxed),
+            hosts: self.hosts.load(Ordering::Relaxed),
+        }
+    }
+
+    fn show(&self, sweeps: &[LinkSweep]) {
+        let sum = |part: fn(SweepProgress) -> usize| sweeps.iter().map(|sweep| part(sweep.progress())).sum();
+        self.settled.store(sum(|progress| progress.settled), Ordering::Relaxed);
+        self.targets.store(sum(|progress| progress.targets), Ordering::Relaxed);
+        self.hosts.store(sum(|progress| progress.hosts), Ordering::Relaxed);
+    }
+}
+
+/// Finds the interfaces of this host.
+pub type FindLinks = fn() -> Vec<Link>;
+
+struct Job {
+    order: SweepOrder,
+    reply: oneshot::Sender<Result<Swept, SweepError>>,
+}
+
+/// The handle of the thread.
+#[derive(Debug)]
+pub struct Sweeper {
+    jobs: Option<SyncSender<Job>>,
+    cancel: Arc<AtomicBool>,
+    progress: Arc<Progress>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl std::fmt::Debug for Job {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Job").field("order", &self.order).finish_non_exhaustive()
+    }
+}
+
+impl Sweeper {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// When the system has no thread left.
+    pub fn start(
+        mut carrier: impl Carrier + Send + 'static,
+        find_links: FindLinks,
+        clock: Arc<dyn Clock>,
+    ) -> std::io::Result<Self> {
+        // Room for the one order that comes while the thread is on its way back to wait for it.
+        let (jobs, waiting) = sync_channel::<Job>(1);
+        let cancel = Arc::new(AtomicBool::new(false));
+        let progress = Arc::new(Progress::default());
+        let (watched, shown) = (Arc::clone(&cancel), Arc::clone(&progress));
+        let thread = std::thread::Builder::new().name("sweeper".to_owned()).spawn(move || {
+            work(&waiting, &mut carrier, find_links, clock.as_ref(), &watched, &shown);
+        })?;
+        Ok(Self { jobs: Some(jobs), cancel, progress, thread: Some(thread) })
+    }
+
+    /// Orders a sweep; the answer comes when it has ended.
+    ///
+    /// # Errors
+    /// [`SweepError::Busy`] while one is going on, [`SweepError::Ended`] after the end.
+    pub fn order(&self, order: SweepOrder) -> Result<oneshot::Receiver<Result<Swept, SweepError>>, SweepError> {
+        let (reply, answer) = oneshot::channel();
+        let jobs = self.jobs.as_ref().ok_or(SweepError::Ended)?;
+        self.cancel.store(false, Ordering::Relaxed);
+        jobs.try_send(Job { order, reply }).map_err(|refused| match refused {
+            TrySendError::Full(_) => SweepError::Busy,
+            TrySendError::Disconnected(_) => SweepError::Ended,
+        })?;
+        Ok(answer)
+    }
+
+    /// Ends the present sweep at its next packet.
+    pub fn cancel(&self) {
+        self.cancel.store(true, Ordering::Relaxed);
+    }
+
+    /// How far the present sweep is.
+    pub fn progress(&self) -> Arc<Progress> {
+        Arc::clone(&self.progress)
+    }
+}
+
+impl Drop for Sweeper {
+    fn drop(&mut self) {
+        self.cancel();
+        self.jobs = None;
+        if let Some(thread) = self.thread.take() {
+            // A panic of the thread was told by the panic hook.
+            let _ended = thread.join();
+        }
+    }
+}
+
+fn work(
+    jobs: &Receiver<Job>,
+    carrier: &mut impl Carrier,
+    find_links: FindLinks,
+    clock: &dyn Clock,
+    cancel: &AtomicBool,
+    progress: &Progress,
+) {
+    while let Ok(Job { order, reply }) = jobs.recv() {
+        let plans = plan(&order.subnets, order.interface.as_deref(), &find_links());
+        let swept = plans.map(|plans| sweep(plans, &order, carrier, clock, cancel, progress));
+        // Whoever asked may be gone; then nobody wants to know.
+        let _told = reply.send(swept.map_err(SweepError::from));
+    }
+}
+
+/// The longest time without a look at the cancel flag.
+const ATTENTION: Duration = Duration::from_millis(50);
+/// How long a full queue of an interface gets to empty itself.
+const QUEUE_FULL: Duration = Duration::from_micros(500);
+/// Longer than any frame of an Ethernet with ordinary MTU; what is cut would not have been an answer.
+const FRAME: usize = 2_048;
+/// The longest UDP datagram.
+const DATAGRAM: usize = 65_535;
+
+/// Sweeps all links at once: sends what is due, reads what came, waits, until all are done.
+pub fn sweep(
+    plans: Vec<LinkPlan>,
+    order: &SweepOrder,
+    carrier: &mut impl Carrier,
+    clock: &dyn Clock,
+    cancel: &AtomicBool,
+    progress: &Progress,
+) -> Swept {
+    let start = clock.elapsed();
+    let settings = SweepSettings {
+        protocols: order.protocols.clone(),
+        probing: order.probing.clone(),
+        communities: Arc::clone(&order.communities),
+        snmp_port: carrier.snmp_port(),
+    };
+    let links: Vec<Link> = plans.iter().map(|plan| plan.link.clone()).collect();
+    let target_sets: Vec<AddressSet> = plans.iter().map(|plan| plan.targets.clone()).collect();
+    let begun = carrier.begin(&links);
+    let mut run = Run {
+        sweeps: (0_u64..)
+            .zip(plans)
+            .map(|(number, plan)| LinkSweep::new(plan, settings.clone(), order.seed.wrapping_add(number)))
+            .collect(),
+        held: vec![false; links.len()],
+        frames: vec![Vec::with_capacity(FRAME); links.len()],
+        buffer: vec![0; DATAGRAM],
+    };
+    for (sweep, begun) in run.sweeps.iter_mut().zip(begun) {
+        if let Err(error) = begun {
+            sweep.fail(text(&error));
+        }
+    }
+    let mut cancelled = false;
+    loop {
+        let now = clock.elapsed().saturating_sub(start);
+        run.receive(now, carrier);
+        let Some(wait) = run.send(now, carrier) else { break };
+        progress.show(&run.sweeps);
+        cancelled = cancel.load(Ordering::Relaxed);
+        if cancelled {
+            break;
+        }
+        carrier.wait(wait.saturating_sub(clock.elapsed().saturating_sub(start)).min(ATTENTION));
+    }
+    progress.show(&run.sweeps);
+    carrier.end();
+    let outcomes: Vec<LinkOutcome> = run.sweeps.into_iter().map(LinkSweep::finish).collect();
+    let targets = target_sets.iter().map(AddressSet::len).sum();
+    let worked = outcomes.iter().map(|outcome| outcome.failed.is_none() && !cancelled);
+    let asked = target_sets.into_iter().zip(worked).filter(|(_, worked)| *worked).map(|(set, _)| set).collect();
+    Swept { outcomes, asked, targets, cancelled }
+}
+
+struct Run {
+    sweeps: Vec<LinkSweep>,
+    /// Whether the frame of a link is still to be sent, because its queue was full.
+    held: Vec<bool>,
+    frames: Vec<Vec<u8>>,
+    buffer: Vec<u8>,
+}
+
+impl Run {
+    fn receive(&mut self, now: Duration, carrier: &mut impl Carrier) {
+        for (link, sweep) in self.sweeps.iter_mut().enumerate() {
+            loop {
+                match carrier.receive(link, self.buffer.get_mut(..FRAME).unwrap_or_default()) {
+                    Ok(Some(frame)) => sweep.on_frame(now, frame),
+                    Ok(None) => break,
+                    Err(error) => {
+                        sweep.fail(text(&error));
+                        break;
+                    }
+                }
+            }
+        }
+        while let Some((from, datagram)) = carrier.receive_datagram(&mut self.buffer) {
+            self.sweeps.iter_mut().for_each(|sweep| sweep.on_datagram(now, from, datagram));
+        }
+    }
+
+    /// Sends all that may leave now; tells until when nothing is to be sent, `None` at the end.
+    fn send(&mut self, now: Duration, carrier: &mut impl Carrier) -> Option<Duration> {
+        let mut earliest: Option<Duration> = None;
+        let links = self.sweeps.iter_mut().zip(&mut self.held).zip(&mut self.frames);
+        for (link, ((sweep, held), frame)) in links.enumerate() {
+            let until = loop {
+                if !*held {
+                    match sweep.next(now, frame) {
+                        Step::Send => {}
+                        Step::Wait(until) => break until,
+                        Step::Done => break Duration::MAX,
+                    }
+                }
+                match carrier.send(link, frame) {
+                    Ok(sent) => *held = !sent,
+                    Err(error) => {
+                        *held = false;
+                        sweep.fail(text(&error));
+                    }
+                }
+                if *held {
+                    break now + QUEUE_FULL;
+                }
+            };
+            earliest = Some(earliest.map_or(until, |earliest| earliest.min(until)));
+        }
+        earliest.filter(|until| *until != Duration::MAX)
+    }
+}
+
+/// The error with what the kernel said.
+fn text(error: &CarrierError) -> String {
+    match std::error::Error::source(error) {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    }
+}

@@ -1,0 +1,152 @@
+//! What a cycle tells about itself, from what its links saw.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::algorithms::discovery::sweep::LinkOutcome;
+use crate::domain::change::Change;
+use crate::domain::controller::ControllerId;
+use crate::domain::cycle::{Completeness, CycleReport, DeltaCounts, ProtocolStats, RttSummary, Trigger, millis};
+use crate::domain::event::{EventType, NewEvent};
+use crate::domain::protocol::Protocol;
+use crate::domain::subnet::Subnet;
+use crate::domain::time::Timestamp;
+
+/// What a cycle set out to do.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CycleOrder {
+    /// Why.
+    pub trigger: Trigger,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// What it covers.
+    pub subnets: Vec<Subnet>,
+    /// With what.
+    pub protocols: Vec<Protocol>,
+}
+
+/// The report of a cycle whose sweep has ended and whose result is not written yet.
+pub fn report(order: &CycleOrder, outcomes: &[LinkOutcome], targets: usize, took: Duration) -> CycleReport {
+    let mut totals: BTreeMap<Protocol, ProtocolStats> = BTreeMap::new();
+    for outcome in outcomes {
+        for (protocol, stats) in &outcome.stats {
+            let total = totals.entry(*protocol).or_default();
+            total.absorb(stats);
+            if total.error.is_none() {
+                total.error.clone_from(&outcome.failed);
+            }
+        }
+    }
+    let asked = |protocol: &Protocol| order.protocols.contains(protocol);
+    let resolution = totals.remove(&Protocol::Arp).unwrap_or_default();
+    totals.retain(|protocol, _| asked(protocol));
+    let address_resolution = if asked(&Protocol::Arp) {
+        totals.insert(Protocol::Arp, resolution);
+        None
+    } else {
+        Some(resolution)
+    };
+    let answered = outcomes.iter().flat_map(|outcome| &outcome.hosts).filter(|host| !host.methods.is_empty());
+    CycleReport {
+        trigger: order.trigger,
+        completeness: completeness(outcomes),
+        started_at: order.started_at,
+        duration_ms: millis(took),
+        subnets: order.subnets.clone(),
+        targets: targets as u64,
+        protocols: totals,
+        address_resolution,
+        rtt: RttSummary::of(answered.filter_map(|host| host.rtt).collect()),
+        hosts: 0,
+        delta: DeltaCounts::default(),
+        nib_commit_ms: None,
+    }
+}
+
+fn completeness(outcomes: &[LinkOutcome]) -> Completeness {
+    match outcomes.iter().filter(|outcome| outcome.failed.is_some()).count() {
+        0 => Completeness::Complete,
+        failed if failed == outcomes.len() => Completeness::Failed,
+        _ => Completeness::Partial,
+    }
+}
+
+/// The events of the cycle itself: one for each protocol that could not be used, and its end.
+pub fn events(report: &CycleReport, actor: &ControllerId, now: Timestamp) -> Vec<Change> {
+    let event = |event_type, subject: String, payload| {
+        Change::Append(NewEvent { event_type, actor: actor.to_string(), subject, timestamp: now, payload })
+    };
+    let mut events = Vec::new();
+    for (protocol, stats) in &report.protocols {
+        if let Some(error) = &stats.error {
+            let payload = json!({ "protocol": protocol, "error": error });
+            events.push(event(EventType::ScanProtocolFailed, protocol.to_string(), payload));
+        }
+    }
+    let end = match report.completeness {
+        Completeness::Failed => EventType::DiscoveryCycleFailed,
+        Completeness::Complete | Completeness::Partial => EventType::DiscoveryCycleCompleted,
+    };
+    let subject = report.subnets.iter().map(Subnet::to_string).collect::<Vec<_>>().join(",");
+    events.push(event(end, subject, serde_json::to_value(report).unwrap_or_default()));
+    events
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcome(failed: Option<&str>, sent: u64) -> LinkOutcome {
+        let stats = ProtocolStats { sent, ..ProtocolStats::default() };
+        LinkOutcome {
+            hosts: Vec::new(),
+            stats: Protocol::ALL.map(|protocol| (protocol, stats.clone())),
+            failed: failed.map(str::to_owned),
+        }
+    }
+
+    fn order(protocols: &[Protocol]) -> CycleOrder {
+        CycleOrder {
+            trigger: Trigger::OnDemand,
+            started_at: Timestamp::from_millis(0),
+            subnets: vec!["10.0.1.0/24".parse().unwrap()],
+            protocols: protocols.to_vec(),
+        }
+    }
+
+    fn types(report: &CycleReport) -> Vec<EventType> {
+        let events = events(report, &ControllerId::standalone(), Timestamp::from_millis(1));
+        let kind = |change| match change {
+            Change::Append(event) => event.event_type,
+            other => panic!("{other:?} is no event"),
+        };
+        events.into_iter().map(kind).collect()
+    }
+
+    #[test]
+    fn a_link_that_failed_makes_a_partial_cycle_and_an_event_for_each_protocol() {
+        let outcomes = [outcome(None, 5), outcome(Some("eth1 is down"), 2)];
+        let report = report(&order(&Protocol::ALL), &outcomes, 254, Duration::from_millis(700));
+        assert_eq!(report.completeness, Completeness::Partial);
+        assert_eq!(report.protocols[&Protocol::Icmp].sent, 7);
+        assert_eq!(report.protocols[&Protocol::Snmp].error.as_deref(), Some("eth1 is down"));
+        let failed = EventType::ScanProtocolFailed;
+        assert_eq!(types(&report), [failed, failed, failed, EventType::DiscoveryCycleCompleted]);
+    }
+
+    #[test]
+    fn a_cycle_on_no_working_link_has_failed() {
+        let report = report(&order(&Protocol::ALL), &[outcome(Some("eth1 is down"), 0)], 254, Duration::ZERO);
+        assert_eq!(report.completeness, Completeness::Failed);
+        assert_eq!(types(&report).last(), Some(&EventType::DiscoveryCycleFailed));
+    }
+
+    #[test]
+    fn resolution_for_other_protocols_is_not_called_arp() {
+        let report = report(&order(&[Protocol::Icmp]), &[outcome(None, 5)], 254, Duration::ZERO);
+        assert_eq!(report.protocols.keys().copied().collect::<Vec<_>>(), [Protocol::Icmp]);
+        assert_eq!(report.address_resolution.map(|stats| stats.sent), Some(5));
+    }
+}
