@@ -1,1 +1,3 @@
-//! x
+//! Layer 6: one process made of the layers below.
+
+pub mod config;

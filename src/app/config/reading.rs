@@ -1,0 +1,213 @@
+//! From merged layers to [`Config`]: every key by itself, then what only several together tell.
+
+use std::path::Path;
+use std::str::FromStr;
+use std::time::Duration;
+
+use crate::app::config::problem::Origin;
+use crate::app::config::reader::Reader;
+use crate::app::config::settings::{
+    CommunicationSettings, Config, ControllerSettings, Mode, NibSettings, PolicySettings, SecuritySettings,
+};
+use crate::app::config::{text_file, values};
+use crate::domain::controller::Role;
+use crate::domain::policy::{DiscoveryPolicy, Probing};
+use crate::domain::protocol::Protocol;
+use crate::domain::secret::Community;
+use crate::domain::subnet::{AddressSet, Subnet, merge};
+
+const SUBNETS: &str = "controller.subnets";
+const PROTOCOLS: &str = "policy.discovery_protocols";
+const COMMUNITIES: &str = "security.snmp_communities";
+const COMMUNITIES_FILE: &str = "security.snmp_communities_file";
+
+/// Reads every key. The result is meant only when `reader` has found no problem.
+pub(super) fn read(reader: &mut Reader<'_>, notes: &mut Vec<String>) -> Config {
+    require_sqlite_with_wal(reader);
+    let mut config = Config {
+        controller: controller(reader),
+        nib: NibSettings { path: reader.text("nib.path", values::database) },
+        communication: CommunicationSettings {
+            mode: reader.text("communication.mode", Mode::from_str),
+            rest_port: reader.whole("communication.rest_port", 1..=65_535),
+            mqtt_broker: reader.text("communication.mqtt_broker", values::broker),
+            listen: reader.text("communication.listen", values::listen),
+        },
+        policy: policy(reader, notes),
+        security: security(reader, notes),
+    };
+    check_subnets(&config, reader);
+    check_communities(&config, reader);
+    let merged = merge(&config.controller.subnets);
+    for (dropped, cover) in merged.dropped {
+        notes.push(if dropped == cover {
+            format!("{SUBNETS}: {dropped} is there twice and is scanned once")
+        } else {
+            format!("{SUBNETS}: {dropped} is left out, {cover} covers it")
+        });
+    }
+    config.controller.subnets = merged.kept;
+    config
+}
+
+/// The key whose value the communities are: of list and file the one that the stronger layer set,
+/// and on a par the file.
+pub(super) fn key_of_communities(config: &Config, reader: &Reader<'_>) -> &'static str {
+    let file_holds = reader.strength(COMMUNITIES_FILE) >= reader.strength(COMMUNITIES);
+    if config.security.snmp_communities_file.is_some() && file_holds { COMMUNITIES_FILE } else { COMMUNITIES }
+}
+
+fn require_sqlite_with_wal(reader: &mut Reader<'_>) {
+    let () = reader.text("nib.backend", values::backend);
+    // Accepting it without effect would let the operator believe in another journal.
+    if !reader.switch("nib.wal_mode") && !reader.has_refused("nib.wal_mode") {
+        let reason = "false is not possible: readers work beside the writer, which needs the write-ahead log";
+        reader.refuse("nib.wal_mode", None, reason);
+    }
+}
+
+fn controller(reader: &mut Reader<'_>) -> ControllerSettings {
+    ControllerSettings {
+        id: reader.optional("controller.id", values::by_hand).flatten(),
+        role: reader.optional("controller.role", values::by_hand).flatten(),
+        region: reader.optional("controller.region", values::by_hand).flatten(),
+        parent: reader.optional("controller.parent_id", values::by_hand).flatten(),
+        subnets: reader.list(SUBNETS, Subnet::from_str),
+        interface: reader.optional("controller.interface", values::interface),
+        oui_file: reader.optional("controller.oui_file", values::path),
+    }
+}
+
+fn policy(reader: &mut Reader<'_>, notes: &mut Vec<String>) -> PolicySettings {
+    const DAY: u64 = 86_400;
+    let mut protocols = reader.list(PROTOCOLS, Protocol::from_str);
+    if protocols.is_empty() && !reader.has_refused(PROTOCOLS) {
+        reader.refuse(PROTOCOLS, None, "name at least one of arp, icmp and snmp");
+    }
+    if values::drop_repeated(&mut protocols) {
+        notes.push(format!("{PROTOCOLS}: a protocol is there twice and is used once"));
+    }
+    PolicySettings {
+        discovery: DiscoveryPolicy {
+            interval: Duration::from_secs(reader.whole("policy.discovery_interval", 1..=DAY)),
+            missed_cycles_before_inactive: reader.whole("policy.missed_cycles_before_inactive", 1..=1_000),
+            protocols,
+            probing: Probing {
+                rate: reader.whole("policy.probe_rate", 1..=1_000_000),
+                attempts: reader.whole("policy.probe_attempts", 1..=10),
+                timeout: Duration::from_millis(reader.whole("policy.probe_timeout_ms", 100..=10_000)),
+            },
+        },
+        allow_public: reader.switch("policy.allow_public"),
+        allow_large: reader.switch("policy.allow_large"),
+        lc_report_timeout: Duration::from_secs(reader.whole("policy.lc_report_timeout", 1..=DAY)),
+        emergency_rate_limit_per_hour: reader.whole("policy.emergency_rate_limit_per_hour", 0..=1_000),
+    }
+}
+
+fn security(reader: &mut Reader<'_>, notes: &mut Vec<String>) -> SecuritySettings {
+    let mut communities = reader.list(COMMUNITIES, Community::from_str);
+    let file = reader.optional(COMMUNITIES_FILE, values::path);
+    if let Some(file) = &file {
+        let (of_list, of_file) = (reader.strength(COMMUNITIES), reader.strength(COMMUNITIES_FILE));
+        if of_file >= of_list {
+            communities = communities_in(file, reader, notes);
+        }
+        if of_list > 0 {
+            let (used, unused) =
+                if of_file >= of_list { (COMMUNITIES_FILE, COMMUNITIES) } else { (COMMUNITIES, COMMUNITIES_FILE) };
+            notes
+                .push(format!("{unused}: set by {} and not used, {used} takes its place", reader.origin(unused, None)));
+        }
+    }
+    if values::drop_repeated(&mut communities) {
+        notes.push(format!("{COMMUNITIES}: a community is there twice and is tried once"));
+    }
+    SecuritySettings {
+        signing_key: reader.optional("security.signing_key", values::key_file),
+        cert: reader.optional("security.cert", values::key_file),
+        freshness_window: Duration::from_secs(reader.whole("security.freshness_window_seconds", 1..=3_600)),
+        snmp_communities: communities,
+        snmp_communities_file: file,
+    }
+}
+
+/// The communities of a file, one a line. Refusals name the line, never its text, and the file only
+/// once it is known to be one: its name may be a community in the wrong place.
+fn communities_in(file: &Path, reader: &mut Reader<'_>, notes: &mut Vec<String>) -> Vec<Community> {
+    let (text, is_shared) = match text_file::read(file) {
+        Ok(read) => read,
+        Err(error) => {
+            reader.refuse(COMMUNITIES_FILE, None, format_args!("the file cannot be used: {error}"));
+            return Vec::new();
+        }
+    };
+    // Not refused: secrets that a container is given are often readable for all of its accounts.
+    if is_shared {
+        let file = file.display();
+        notes.push(format!(
+            "{COMMUNITIES_FILE}: other accounts can read {file}; `chmod 600 {file}` keeps it to its owner"
+        ));
+    }
+    let mut communities = Vec::new();
+    for (at, line) in text.lines().map(str::trim).enumerate() {
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        match Community::new(line) {
+            Ok(community) => communities.push(community),
+            Err(error) => {
+                let origin = Origin::File { path: file.to_owned(), line: at + 1, column: 1 };
+                reader.refuse_at(origin, COMMUNITIES_FILE, error);
+            }
+        }
+    }
+    if communities.is_empty() && !reader.has_refused(COMMUNITIES_FILE) {
+        reader.refuse(COMMUNITIES_FILE, None, "the file names no community; write one a line");
+    }
+    communities
+}
+
+fn check_subnets(config: &Config, reader: &mut Reader<'_>) {
+    // As many as anybody reads; each costs a pass over the file to find its line.
+    const MOST: usize = 20;
+    let subnets = &config.controller.subnets;
+    let all_read = !reader.has_refused(SUBNETS);
+    if !config.policy.allow_public && !reader.has_refused("policy.allow_public") {
+        for (at, subnet) in subnets.iter().enumerate().filter(|(_, subnet)| subnet.is_public()).take(MOST) {
+            let reason = format!(
+                "{subnet} is routed on the public Internet; if it is yours to scan, say --allow-public or set \
+                 policy.allow_public"
+            );
+            // Items that were refused are missing here, and the numbers of the others with them.
+            reader.refuse(SUBNETS, all_read.then_some(at), reason);
+        }
+    }
+    let (addresses, most) = (AddressSet::new(subnets).len(), PolicySettings::MANY_ADDRESSES);
+    if addresses > most && !config.policy.allow_large && !reader.has_refused("policy.allow_large") {
+        let reason = format!(
+            "{addresses} addresses are more than {most}; name smaller subnets, or say --allow-large or set \
+             policy.allow_large"
+        );
+        reader.refuse(SUBNETS, None, reason);
+    }
+    if let Some(role @ (Role::Local | Role::All)) = config.controller.role
+        && subnets.is_empty()
+        && all_read
+    {
+        let reason = format!("the role {role} needs a subnet to discover; say --subnets, for example 10.0.1.0/24");
+        reader.refuse(SUBNETS, None, reason);
+    }
+}
+
+fn check_communities(config: &Config, reader: &mut Reader<'_>) {
+    let asks_snmp = config.policy.discovery.protocols.contains(&Protocol::Snmp);
+    let refused = reader.has_refused(COMMUNITIES) || reader.has_refused(COMMUNITIES_FILE);
+    if asks_snmp && config.security.snmp_communities.is_empty() && !refused {
+        reader.refuse(
+            COMMUNITIES,
+            None,
+            format_args!("snmp needs a community; give one, or leave snmp out of {PROTOCOLS}"),
+        );
+    }
+}

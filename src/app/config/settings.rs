@@ -1,0 +1,141 @@
+//! The configuration as types.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use crate::domain::controller::{ControllerId, Region, Role};
+use crate::domain::policy::DiscoveryPolicy;
+use crate::domain::secret::Community;
+use crate::domain::subnet::Subnet;
+
+/// A valid configuration: every section, every key, checked one by one and against each other.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// Who this controller is and what it covers.
+    pub controller: ControllerSettings,
+    /// Where it keeps its NIB.
+    pub nib: NibSettings,
+    /// How it is reached.
+    pub communication: CommunicationSettings,
+    /// What it may and shall do.
+    pub policy: PolicySettings,
+    /// What it holds in confidence.
+    pub security: SecuritySettings,
+}
+
+/// The section `controller`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ControllerSettings {
+    /// Its name; `None` leaves it to the controller above.
+    pub id: Option<ControllerId>,
+    /// Its tier; `None` when nobody chose one yet.
+    pub role: Option<Role>,
+    /// Its zone.
+    pub region: Option<Region>,
+    /// The controller above; `None` for one that stands alone.
+    pub parent: Option<ControllerId>,
+    /// What it discovers: disjoint, ascending.
+    pub subnets: Vec<Subnet>,
+    /// The interface to discover through; `None` takes the one each subnet is reached by.
+    pub interface: Option<String>,
+    /// A registry file that replaces the built-in table of vendors.
+    pub oui_file: Option<PathBuf>,
+}
+
+/// The section `nib`. The backend is SQLite with a write-ahead log; nothing else is accepted.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NibSettings {
+    /// The database file.
+    pub path: PathBuf,
+}
+
+impl NibSettings {
+    /// The folder of the database, in which everything else that must survive a restart lives.
+    pub fn data_dir(&self) -> &Path {
+        match self.path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
+        }
+    }
+}
+
+/// The section `communication`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CommunicationSettings {
+    /// How controllers talk to each other.
+    pub mode: Mode,
+    /// The TCP port for other controllers (inactive).
+    pub rest_port: u16,
+    /// The MQTT broker, `host:port` (inactive).
+    pub mqtt_broker: String,
+    /// Where the status is served; `None` serves nothing.
+    pub listen: Option<SocketAddr>,
+}
+
+/// How controllers talk to each other.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// In one process.
+    #[default]
+    InProcess,
+    /// By HTTP and MQTT (inactive).
+    RestMqtt,
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::InProcess => "in_process",
+            Self::RestMqtt => "rest+mqtt",
+        })
+    }
+}
+
+impl FromStr for Mode {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        [Self::InProcess, Self::RestMqtt]
+            .into_iter()
+            .find(|mode| mode.to_string() == text)
+            .ok_or_else(|| format!("unknown mode {text:?}; the modes are in_process and rest+mqtt"))
+    }
+}
+
+/// The section `policy`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PolicySettings {
+    /// How to discover.
+    pub discovery: DiscoveryPolicy,
+    /// Whether public subnets may be scanned.
+    pub allow_public: bool,
+    /// Whether more than [`PolicySettings::MANY_ADDRESSES`] may be scanned in one cycle.
+    pub allow_large: bool,
+    /// How long a Local Controller may be silent (inactive).
+    pub lc_report_timeout: Duration,
+    /// Emergency changes that one controller may make in an hour (inactive).
+    pub emergency_rate_limit_per_hour: u32,
+}
+
+impl PolicySettings {
+    /// As many addresses as a /16 has: more must be allowed.
+    pub const MANY_ADDRESSES: usize = 65_536;
+}
+
+/// The section `security`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SecuritySettings {
+    /// The file with the signing key (inactive).
+    pub signing_key: Option<PathBuf>,
+    /// The file with the certificate (inactive).
+    pub cert: Option<PathBuf>,
+    /// How old a signed message may be (inactive).
+    pub freshness_window: Duration,
+    /// The SNMP communities in order of preference, each once.
+    pub snmp_communities: Vec<Community>,
+    /// The file that they were read from.
+    pub snmp_communities_file: Option<PathBuf>,
+}
