@@ -1,3 +1,14 @@
-//! Layer 6: one process made of the layers below.
+//! Layer 6: what the program is made of: configuration, start, drain, and the verbs behind the
+//! command line.
 
+pub mod clock;
 pub mod config;
+pub mod controller;
+pub mod daemon;
+pub mod failure;
+pub mod folder;
+pub mod inventory;
+pub mod logging;
+pub mod privileges;
+pub mod reload;
+pub mod scan;

@@ -14,7 +14,7 @@ use super::Ping;
 use crate::domain::change::Change;
 use crate::domain::device::{Device, DeviceId};
 use crate::domain::fact::FactRow;
-use crate::nib::writer::NibWriter;
+use crate::nib::writer::{CloseError, NibWriter, SubmitError};
 use crate::nib::{Committed, NibError, NibReader};
 
 /// How many questions are worked on at once; each has a reader of its own.
@@ -25,7 +25,8 @@ const PAGE: usize = 1_000;
 
 /// Owns the NIB of a controller.
 pub struct NibActor {
-    writer: NibWriter,
+    /// None once it is closed.
+    writer: Option<NibWriter>,
     readers: Arc<Readers>,
 }
 
@@ -38,6 +39,11 @@ struct Readers {
 #[derive(Debug, Message)]
 #[rtype(result = "Result<Committed, NibError>")]
 pub struct Commit(pub Vec<Change>);
+
+/// Writes what is queued, and closes the NIB. It takes no commit after this.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "Result<(), CloseError>")]
+pub struct Close;
 
 /// Asks for all devices with their facts.
 #[derive(Debug, Clone, Copy, Message)]
@@ -57,7 +63,7 @@ impl NibActor {
     /// An actor over a writer and some readers, at most [`READERS`] of which are used at once.
     pub fn new(writer: NibWriter, readers: Vec<Box<dyn NibReader>>) -> Self {
         let permits = Semaphore::new(readers.len());
-        Self { writer, readers: Arc::new(Readers { free: Mutex::new(readers), permits }) }
+        Self { writer: Some(writer), readers: Arc::new(Readers { free: Mutex::new(readers), permits }) }
     }
 }
 
@@ -75,11 +81,20 @@ impl Handler<Commit> for NibActor {
     type Result = ResponseFuture<Result<Committed, NibError>>;
 
     fn handle(&mut self, Commit(changes): Commit, _: &mut Self::Context) -> Self::Result {
-        let submitted = self.writer.submit(changes);
+        let submitted = self.writer.as_ref().ok_or(SubmitError::Ended).and_then(|writer| writer.submit(changes));
+        Box::pin(async move { submitted?.await })
+    }
+}
+
+impl Handler<Close> for NibActor {
+    type Result = ResponseFuture<Result<(), CloseError>>;
+
+    fn handle(&mut self, _: Close, _: &mut Self::Context) -> Self::Result {
+        let writer = self.writer.take();
         Box::pin(async move {
-            let busy = |source| NibError::Unavailable { attempted: "to commit", source: Some(Box::new(source)) };
-            let answer = submitted.map_err(busy)?;
-            answer.await.unwrap_or(Err(NibError::MaybeCommitted { source: None }))
+            let Some(writer) = writer else { return Ok(()) };
+            let closed = tokio::task::spawn_blocking(move || writer.close()).await;
+            closed.unwrap_or_else(|panic| Err(CloseError::Panicked { message: panic.to_string() }))
         })
     }
 }
