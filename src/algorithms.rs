@@ -1,1 +1,4 @@
-//! x
+//! Layer 3: what controllers decide, as pure functions and state machines. No clock, socket, store
+//! or actor.
+
+pub mod discovery;

@@ -1,0 +1,4 @@
+//! Discovery.
+
+pub mod classify;
+pub mod vendor;
