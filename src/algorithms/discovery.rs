@@ -1,12 +1,12 @@
 //! Discovery: from subnets to devices.
 
 pub mod advice;
-//CLASSIFY
-//DELTA
+pub mod classify;
+pub mod delta;
 pub mod merge;
 pub mod observation;
 pub mod pacing;
 pub mod plan;
 pub mod report;
 pub mod sweep;
-//VENDOR
+pub mod vendor;
