@@ -4,6 +4,7 @@
 //! the events of a decision in the same commit as its rows. `tests/nib_contract.rs` is the suite
 //! that every backend passes.
 
+mod change;
 pub mod memory;
 pub mod sqlite;
 pub mod writer;
@@ -23,11 +24,13 @@ use crate::domain::time::Timestamp;
 #[derive(Debug, Clone, PartialEq)]
 pub enum Change {
     /// A device that the NIB does not have. Its version is [`Version::FIRST`], its number is not
-    /// below [`NibReader::next_device`].
+    /// below [`NibReader::next_device`]; a lower one is a conflict, for it has been used.
     InsertDevice(Device),
-    /// A device as it shall be; its `version` is the one that it was computed from.
+    /// A device as it shall be; its `version` is the one that it was computed from, the row gets
+    /// the next one.
     UpdateDevice(Device),
-    /// A device was seen as it was known: `missed_cycles` becomes 0, the rest of the row stays.
+    /// A device was seen as it was known: `missed_cycles` becomes 0, the row gets its next version,
+    /// the rest stays.
     TouchDevice {
         /// The device.
         id: DeviceId,
@@ -40,8 +43,9 @@ pub enum Change {
         /// How fast.
         rtt: Option<Duration>,
     },
-    /// A fact of a device that exists, also when it is inserted by the same commit. A fact that is
-    /// older than the stored one of the same device, kind and source changes nothing.
+    /// A fact of a device that exists, also when it is inserted earlier in the same commit. A fact
+    /// that is older than the stored one of the same device, kind and source changes nothing; one
+    /// of the same time replaces it.
     PutFact(FactRow),
     /// An event, appended in the order of the list.
     Append(NewEvent),
@@ -146,6 +150,14 @@ pub trait NibStore: Send {
     /// # Errors
     /// [`NibError::Unavailable`] when no further reader can be opened.
     fn reader(&self) -> Result<Box<dyn NibReader>, NibError>;
+
+    /// Tidies up before the last use: nothing that has been committed depends on it.
+    ///
+    /// # Errors
+    /// [`NibError::Unavailable`] when the store could not be tidied.
+    fn close(&mut self) -> Result<(), NibError> {
+        Ok(())
+    }
 }
 
 /// The reading side of a backend: any number, beside the writer.
