@@ -4,6 +4,7 @@
 //! the events of a decision in the same commit as its rows. `tests/nib_contract.rs` is the suite
 //! that every backend passes.
 
+mod change;
 pub mod memory;
 pub mod sqlite;
 pub mod writer;
@@ -117,6 +118,14 @@ pub trait NibStore: Send {
     /// # Errors
     /// [`NibError::Unavailable`] when no further reader can be opened.
     fn reader(&self) -> Result<Box<dyn NibReader>, NibError>;
+
+    /// Tidies up before the last use: nothing that has been committed depends on it.
+    ///
+    /// # Errors
+    /// [`NibError::Unavailable`] when the store could not be tidied.
+    fn close(&mut self) -> Result<(), NibError> {
+        Ok(())
+    }
 }
 
 /// The reading side of a backend: any number, beside the writer.

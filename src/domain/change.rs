@@ -11,12 +11,14 @@ use crate::domain::time::Timestamp;
 /// One change of a commit. It carries the version that it was computed from.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Change {
-    /// A device that the NIB does not have. Its version is [`Version::FIRST`], and its number has
-    /// never been used before.
+    /// A device that the NIB does not have. Its version is [`Version::FIRST`]; a number that has
+    /// been used before is a conflict.
     InsertDevice(Device),
-    /// A device as it shall be; its `version` is the one that it was computed from.
+    /// A device as it shall be; its `version` is the one that it was computed from, the row gets
+    /// the next one.
     UpdateDevice(Device),
-    /// A device was seen as it was known: `missed_cycles` becomes 0, the rest of the row stays.
+    /// A device was seen as it was known: `missed_cycles` becomes 0, the row gets its next version,
+    /// the rest stays.
     TouchDevice {
         /// The device.
         id: DeviceId,
@@ -29,8 +31,9 @@ pub enum Change {
         /// How fast.
         rtt: Option<Duration>,
     },
-    /// A fact of a device that exists, also when it is inserted by the same commit. A fact that is
-    /// older than the stored one of the same device, kind and source changes nothing.
+    /// A fact of a device that exists, also when it is inserted earlier in the same commit. A fact
+    /// that is older than the stored one of the same device, kind and source changes nothing; one
+    /// of the same time replaces it.
     PutFact(FactRow),
     /// An event, appended in the order of the list.
     Append(NewEvent),
