@@ -223,7 +223,7 @@ pub fn a_stale_touch_is_a_conflict(mut nib: Nib) {
 fn seven(nib: &mut Nib) -> Vec<u32> {
     let all = vec![1, 2, 3, 5, 8, 13, 21];
     let of = |number: u32| {
-        let status = if number % 2 == 0 { DeviceStatus::Inactive } else { DeviceStatus::Active };
+        let status = if number.is_multiple_of(2) { DeviceStatus::Inactive } else { DeviceStatus::Active };
         Change::InsertDevice(Device { status, ..device(number) })
     };
     nib.write(all.iter().copied().map(of).collect::<Vec<_>>());
