@@ -183,13 +183,21 @@ mod tests {
         }
     }
 
-    fn scripted() -> (NibWriter, SyncSender<&'static str>, Arc<Mutex<Vec<usize>>>, Box<dyn NibReader>) {
+    /// A writer to a scripted store, and what the test sees of it.
+    struct Stage {
+        writer: NibWriter,
+        say: SyncSender<&'static str>,
+        /// The sizes of the batches; 0 when it was closed.
+        batches: Arc<Mutex<Vec<usize>>>,
+        reader: Box<dyn NibReader>,
+    }
+
+    fn stage() -> Stage {
         let (say, words) = sync_channel(2 * QUEUE);
-        let batches = Arc::default();
-        let nib = MemoryNib::new();
+        let (batches, nib) = (Arc::default(), MemoryNib::new());
         let reader = nib.reader().unwrap();
-        let writer = NibWriter::start(Box::new(Scripted { nib, words, batches: Arc::clone(&batches) })).unwrap();
-        (writer, say, batches, reader)
+        let store = Scripted { nib, words, batches: Arc::clone(&batches) };
+        Stage { writer: NibWriter::start(Box::new(store)).unwrap(), say, batches, reader }
     }
 
     fn append(subject: usize) -> Vec<Change> {
@@ -220,7 +228,7 @@ mod tests {
 
     #[test]
     fn a_full_queue_refuses_and_what_it_held_is_written_in_order_and_in_batches() {
-        let (writer, say, batches, reader) = scripted();
+        let Stage { writer, say, batches, reader } = stage();
         let pending = fill(&writer);
         let total = pending.len();
         for _ in 0..total {
@@ -242,7 +250,7 @@ mod tests {
 
     #[test]
     fn what_was_queued_is_written_before_it_closes_though_nobody_waits() {
-        let (writer, say, _, reader) = scripted();
+        let Stage { writer, say, reader, .. } = stage();
         let pending = fill(&writer);
         let total = pending.len() as u64;
         drop(pending);
@@ -255,7 +263,7 @@ mod tests {
 
     #[test]
     fn a_panic_in_the_store_leaves_nobody_waiting() {
-        let (writer, say, _, reader) = scripted();
+        let Stage { writer, say, reader, .. } = stage();
         let pending = fill(&writer);
         say.send("panic").unwrap();
         for pending in pending {

@@ -1,0 +1,115 @@
+//! What every backend of the NIB does: one suite, run on each of them.
+
+#[path = "nib_contract/backends.rs"]
+mod backends;
+#[path = "nib_contract/commits.rs"]
+mod commits;
+#[path = "nib_contract/devices.rs"]
+mod devices;
+#[path = "nib_contract/events.rs"]
+mod events;
+#[path = "nib_contract/facts.rs"]
+mod facts;
+#[path = "nib_contract/samples.rs"]
+mod samples;
+#[path = "nib_contract/sequences.rs"]
+mod sequences;
+
+/// Makes a test of each case for each backend; a case that is not listed is dead code, which the
+/// compiler tells.
+macro_rules! contract {
+    ($($part:ident: $($case:ident),+;)+) => {
+        contract!(@on memory: $($part: $($case),+;)+);
+        contract!(@on sqlite: $($part: $($case),+;)+);
+    };
+    (@on $backend:ident: $($part:ident: $($case:ident),+;)+) => {
+        mod $backend {
+            $($(
+                #[test]
+                fn $case() {
+                    crate::$part::$case(crate::backends::$backend());
+                }
+            )+)+
+        }
+    };
+}
+
+contract! {
+    devices:
+        an_inserted_device_is_read_back_in_full,
+        a_device_of_which_nothing_is_known_is_read_back,
+        a_device_that_is_not_there_is_none,
+        an_update_replaces_the_row_and_counts_its_version,
+        versions_are_counted_within_a_commit_too,
+        a_stale_update_is_a_conflict,
+        an_update_from_a_version_that_never_was_is_a_conflict,
+        an_update_of_an_unknown_device_is_not_found,
+        an_insert_with_a_later_version_is_refused,
+        a_number_is_given_once,
+        a_number_that_was_left_out_is_used_up,
+        the_next_number_follows_the_highest_and_a_failed_insert_uses_none,
+        numbers_out_of_range_are_refused,
+        two_devices_cannot_have_one_mac,
+        an_update_to_the_mac_of_another_is_a_conflict,
+        a_stale_update_to_the_mac_of_another_is_stale_first,
+        a_mac_can_move_to_another_device_within_a_commit,
+        devices_without_a_mac_do_not_collide,
+        a_device_is_found_by_the_mac_that_it_has_now,
+        a_touch_changes_the_sighting_and_nothing_else,
+        a_stale_touch_is_a_conflict,
+        pages_of_every_size_meet_without_gap_or_overlap,
+        a_page_begins_after_any_number,
+        a_page_of_one_status_is_filled_with_that_status,
+        a_limit_may_be_nothing_or_everything,
+        devices_are_counted_by_status,
+        an_address_is_matched_whole,
+        an_address_in_dispute_has_all_its_devices,
+        addresses_that_are_not_ascending_are_refused,
+        any_text_is_kept_as_it_is,
+        the_largest_and_smallest_numbers_are_kept,
+        a_round_trip_of_centuries_is_refused;
+    facts:
+        facts_of_every_kind_are_read_back_in_the_order_of_the_kinds,
+        a_newer_fact_replaces,
+        an_older_fact_changes_nothing_and_does_not_fail,
+        a_fact_of_the_same_time_replaces,
+        a_fact_does_not_change_its_device,
+        sources_are_kept_apart_whatever_their_text,
+        a_fact_of_a_device_of_the_same_commit_is_taken,
+        a_fact_before_its_device_is_refused,
+        a_fact_of_an_unknown_device_is_refused_with_all_around_it,
+        facts_of_a_range_come_by_device,
+        a_fact_may_be_of_any_time;
+    events:
+        a_new_nib_tells_that_it_was_made,
+        events_take_their_places_in_the_order_of_the_list,
+        a_failed_commit_leaves_no_gap,
+        a_page_of_events_begins_anywhere,
+        events_are_asked_for_by_type,
+        events_are_asked_for_by_subject,
+        events_are_asked_for_by_time,
+        filters_narrow_each_other_before_the_limit,
+        the_newest_event_of_a_type_is_the_one_with_the_highest_position,
+        a_payload_is_kept_to_the_last_digit,
+        any_text_and_time_of_an_event_is_kept,
+        a_payload_that_is_no_object_is_refused,
+        a_payload_too_deep_to_be_read_again_is_refused,
+        an_event_of_a_lost_race_is_not_written;
+    commits:
+        an_empty_commit_succeeds_and_changes_nothing,
+        a_batch_of_no_commits_has_no_answers,
+        a_failure_anywhere_in_the_list_leaves_nothing_of_it,
+        the_first_change_that_fails_is_the_one_named,
+        one_of_several_commits_fails_alone,
+        several_commits_can_all_fail,
+        a_number_of_a_failed_commit_is_free_for_the_next_of_the_batch,
+        a_commit_sees_those_before_it_in_the_batch,
+        ten_thousand_devices_and_events_fit_into_a_commit,
+        ten_thousand_changes_are_taken_back_when_the_last_fails,
+        every_reader_sees_what_has_returned,
+        a_reader_beside_a_writer_sees_whole_commits,
+        of_many_that_race_for_a_row_exactly_one_wins,
+        of_many_that_race_for_a_number_exactly_one_wins,
+        events_of_many_threads_have_a_place_each,
+        a_reader_outlives_the_writer;
+}
