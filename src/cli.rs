@@ -1,1 +1,53 @@
-//! x
+//! Layer 7: the command line. It reads arguments, calls `app`, and prints.
+
+mod args;
+mod configuration;
+mod daemon;
+mod devices;
+mod events;
+mod maintenance;
+mod output;
+mod scan;
+mod status;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+use self::args::{Cli, Command, ConfigCommand, NibCommand};
+use self::output::Ended;
+
+/// Runs the program; the exit code is 0 when it did what was asked, 1 when that failed, 2 when it
+/// could not even be begun.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli) {
+        // Whoever reads the output has seen enough.
+        Ok(()) | Err(Ended::ReaderGone) => ExitCode::SUCCESS,
+        Err(Ended::Failed(failure)) => {
+            output::complain(&failure);
+            failure.exit_code()
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<(), Ended> {
+    match cli.command {
+        None => daemon::run(cli.daemon),
+        Some(Command::Scan(args)) => scan::run(args),
+        Some(Command::Devices(args)) => devices::list(&args),
+        Some(Command::Device(args)) => devices::show(&args),
+        Some(Command::Events(args)) => events::run(&args),
+        Some(Command::Status(args)) => status::run(&args),
+        Some(Command::Init(args)) => maintenance::init(&args),
+        Some(Command::Nib(NibCommand::Check(args))) => maintenance::check(&args),
+        Some(Command::Nib(NibCommand::Backup(args))) => maintenance::backup(&args),
+        Some(Command::Config(ConfigCommand::Check(args))) => configuration::check(&args),
+        Some(Command::Config(ConfigCommand::Show(args))) => configuration::show(&args),
+        Some(Command::Completions { shell }) => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "pdsno", &mut script);
+            output::bytes(&script)
+        }
+    }
+}

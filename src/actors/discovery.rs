@@ -174,7 +174,9 @@ impl DiscoveryActor {
             };
             input.write(answer).await
         };
-        ctx.spawn(wrap_future::<_, Self>(work).map(|result, this, ctx| this.cycle_ended(result.map_err(Arc::new), ctx)));
+        ctx.spawn(
+            wrap_future::<_, Self>(work).map(|result, this, ctx| this.cycle_ended(result.map_err(Arc::new), ctx)),
+        );
         Ok(())
     }
 

@@ -1,1 +1,215 @@
-//! x
+//! The daemon: a controller from its start to its end.
+//!
+//! In this order: check the whole configuration, open the sockets, bind the listener, take the data
+//! folder and its NIB, give up every privilege, and only then start a thread. So a start that is
+//! refused has changed nothing, and nothing that runs has a right that it does not need.
+
+use std::net::{SocketAddr, TcpListener};
+use std::process::exit;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::System;
+use actix_web::dev::ServerHandle;
+use anyhow::{Context, anyhow};
+use serde_json::json;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing::{error, info, warn};
+
+use crate::actors::discovery::{BeginSchedule, Reconfigure, StartCycle};
+use crate::algorithms::discovery::plan::plan;
+use crate::app::clock::SystemClock;
+use crate::app::config::{Config, Loaded, Sources};
+use crate::app::controller::{LocalController, OpenNib, discovery_settings};
+use crate::app::failure::Failure;
+use crate::app::privileges;
+use crate::app::reload::{Reloaded, reload};
+use crate::app::scan::open_nib;
+use crate::domain::controller::Role;
+use crate::domain::cycle::Trigger;
+use crate::domain::event::EventType;
+use crate::domain::time::Clock;
+use crate::northbound::http;
+use crate::southbound::carrier::SocketCarrier;
+use crate::southbound::interfaces::links;
+
+/// How long a drain may take.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// Runs a controller until a signal ends it. `sources` reads the configuration again on SIGHUP.
+///
+/// # Errors
+/// [`Failure::Usage`] when it cannot be started, and then nothing is sent or written;
+/// [`Failure::Failed`] when it could not end in order.
+pub fn run(loaded: Loaded, sources: impl Fn() -> Sources) -> Result<(), Failure> {
+    let config = loaded.config;
+    check_role(&config)?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
+    let settings = discovery_settings(&config).map_err(Failure::Usage)?;
+    plan(&settings.subnets, settings.interface.as_deref(), &links()).map_err(Failure::usage)?;
+    let carrier = SocketCarrier::open().map_err(Failure::usage)?;
+    let listener = config.communication.listen.map(bind).transpose().map_err(Failure::Usage)?;
+    let (store, folder) = open_nib(&config, &config.nib.path, &clock)?;
+    let nib = OpenNib::new(Box::new(store)).map_err(Failure::Failed)?;
+    privileges::drop_all().map_err(Failure::failed)?;
+
+    System::new().block_on(async move {
+        let mut signals = Signals::new().map_err(Failure::failed)?;
+        let controller =
+            LocalController::start(&config, settings, nib, carrier, clock).await.map_err(Failure::Failed)?;
+        let listening = listener.as_ref().and_then(|listener| listener.local_addr().ok());
+        let server = listener
+            .map(|listener| http::serve(listener, controller.health.clone()))
+            .transpose()
+            .context("cannot serve the status")
+            .map_err(Failure::Failed)?;
+        let handle = server.map(|server| {
+            let handle = server.handle();
+            actix::spawn(server);
+            handle
+        });
+        info!(
+            version = env!("CARGO_PKG_VERSION"),
+            subnets = %config.controller.subnets.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
+            data = %folder.path().display(),
+            listen = listening.map(|address| address.to_string()),
+            "local controller started"
+        );
+        let begun = controller.discovery.send(BeginSchedule).await;
+        begun.context("discovery has ended").map_err(Failure::Failed)?;
+        let started =
+            json!({ "version": env!("CARGO_PKG_VERSION"), "role": Role::Local, "subnets": config.controller.subnets });
+        controller.record(EventType::ControllerStarted, started).await.map_err(Failure::Failed)?;
+
+        let ended_by = attend(&mut signals, config, &controller, sources).await;
+        info!(signal = ended_by, "stopping");
+        tokio::select! {
+            stopped = drain(controller, handle, ended_by) => stopped.map_err(Failure::Failed)?,
+            signal = signals.second() => {
+                warn!(signal, "second signal: ending at once");
+                exit(128 + signal);
+            }
+        }
+        info!("stopped");
+        drop(folder);
+        Ok(())
+    })
+}
+
+/// The other roles are known, and said to come later.
+fn check_role(config: &Config) -> Result<(), Failure> {
+    match config.controller.role {
+        Some(Role::Local) => {}
+        Some(role) => {
+            return Err(Failure::Usage(anyhow!(
+                "the role {role} comes with a later version; this one runs --role local"
+            )));
+        }
+        None => return Err(Failure::Usage(anyhow!("no role is set; say --role local"))),
+    }
+    match &config.controller.parent {
+        None => Ok(()),
+        Some(parent) => Err(Failure::Usage(anyhow!(
+            "controller.parent_id is {parent}, and validation by a controller above comes with a later version; \
+             unset it to run this controller standalone"
+        ))),
+    }
+}
+
+fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).with_context(|| {
+        format!("cannot listen on {address}; name another address with --listen, or none with --listen none")
+    })
+}
+
+/// The signals that a controller listens to.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+    user: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+            user: signal(SignalKind::user_defined1())?,
+        })
+    }
+
+    /// Waits for a signal that ends the controller, and tells its number.
+    async fn second(&mut self) -> i32 {
+        tokio::select! {
+            _ = self.terminate.recv() => libc::SIGTERM,
+            _ = self.interrupt.recv() => libc::SIGINT,
+        }
+    }
+}
+
+/// Does what signals ask for, until one asks to end; tells which.
+async fn attend(
+    signals: &mut Signals,
+    mut config: Config,
+    controller: &LocalController,
+    sources: impl Fn() -> Sources,
+) -> &'static str {
+    loop {
+        tokio::select! {
+            _ = signals.terminate.recv() => return "SIGTERM",
+            _ = signals.interrupt.recv() => return "SIGINT",
+            _ = signals.user.recv() => scan_now(controller).await,
+            _ = signals.hangup.recv() => {
+                if let Err(error) = take_over(&mut config, controller, sources()).await {
+                    error!(error = %format!("{error:#}"), "the configuration was not taken over");
+                }
+            }
+        }
+    }
+}
+
+async fn scan_now(controller: &LocalController) {
+    match controller.discovery.send(StartCycle(Trigger::OnDemand)).await {
+        Ok(Ok(_)) => info!("discovery cycle asked for by SIGUSR1"),
+        Ok(Err(refused)) => warn!(%refused, "SIGUSR1 left out"),
+        Err(error) => error!(%error, "discovery does not answer"),
+    }
+}
+
+async fn take_over(config: &mut Config, controller: &LocalController, sources: Sources) -> anyhow::Result<()> {
+    let reloaded = reload(sources, config);
+    let payload = reloaded.payload();
+    let event = match reloaded {
+        Reloaded::Taken { config: new, restart } => {
+            // What needs a restart keeps its old value; subnets and policy are taken over.
+            let mut merged = config.clone();
+            merged.controller.subnets.clone_from(&new.controller.subnets);
+            merged.policy = new.policy.clone();
+            merged.security = new.security.clone();
+            controller.discovery.send(Reconfigure(discovery_settings(&merged)?)).await?;
+            *config = merged;
+            for key in restart {
+                warn!(key, "changed in the configuration, but holds only after a restart");
+            }
+            info!("configuration read again and taken over");
+            EventType::ConfigReloaded
+        }
+        Reloaded::Refused(error) => {
+            error!(%error, "configuration read again and refused; the old values stay");
+            for problem in error.problems() {
+                error!(%problem, "configuration");
+            }
+            EventType::ConfigRejected
+        }
+    };
+    controller.record(event, payload).await
+}
+
+async fn drain(controller: LocalController, server: Option<ServerHandle>, signal: &str) -> anyhow::Result<()> {
+    if let Some(server) = server {
+        server.stop(true).await;
+    }
+    controller.stop(DRAIN, Some(json!({ "signal": signal }))).await
+}

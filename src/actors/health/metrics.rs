@@ -105,9 +105,13 @@ impl Metrics {
             self.rejected.get_or_create(&label).inc_by(stats.rejected);
         }
         let delta = report.delta;
-        for (change, count) in
-            [("new", delta.new), ("updated", delta.updated), ("unchanged", delta.unchanged), ("missed", delta.missed), ("inactive", delta.inactive)]
-        {
+        for (change, count) in [
+            ("new", delta.new),
+            ("updated", delta.updated),
+            ("unchanged", delta.unchanged),
+            ("missed", delta.missed),
+            ("inactive", delta.inactive),
+        ] {
             self.changes.get_or_create(&ByChange { change }).inc_by(count);
         }
         self.targets.set(i64::try_from(report.targets).unwrap_or(i64::MAX));

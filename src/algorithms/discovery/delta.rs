@@ -61,13 +61,7 @@ impl Context<'_> {
     }
 
     fn event(&self, event_type: EventType, subject: String, payload: serde_json::Value) -> Change {
-        Change::Append(NewEvent {
-            event_type,
-            actor: self.actor.to_string(),
-            subject,
-            timestamp: self.now,
-            payload,
-        })
+        Change::Append(NewEvent { event_type, actor: self.actor.to_string(), subject, timestamp: self.now, payload })
     }
 }
 
@@ -135,8 +129,7 @@ fn owners(seen: &BTreeMap<MacAddr, DeviceObservation>) -> Owners {
 
 /// A dispute is told once: it is known when all of its parties were already known to have the address.
 fn known_dispute(known: &[KnownDevice], address: Ipv4Addr, macs: &BTreeSet<MacAddr>) -> bool {
-    let had = |mac: &MacAddr| {
-        known.iter().any(|one| one.device.mac == Some(*mac) && one.device.addresses.contains(&address))
-    };
+    let had =
+        |mac: &MacAddr| known.iter().any(|one| one.device.mac == Some(*mac) && one.device.addresses.contains(&address));
     macs.iter().all(had)
 }

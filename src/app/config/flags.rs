@@ -29,12 +29,12 @@ pub struct Flags {
     pub listen: Option<String>,
     /// `--protocols`: `policy.discovery_protocols`.
     pub protocols: Option<Vec<String>>,
-    /// `--communities`: `security.snmp_communities`.
+    /// `--community`: `security.snmp_communities`.
     pub communities: Option<Vec<SecretString>>,
     /// `--probe-rate`: `policy.probe_rate`, packets a second.
     pub probe_rate: Option<u64>,
-    /// `--probe-timeout-ms`: `policy.probe_timeout_ms`, milliseconds.
-    pub probe_timeout_ms: Option<u64>,
+    /// `--timeout`: `policy.probe_timeout_ms`, milliseconds.
+    pub timeout_ms: Option<u64>,
     /// `--allow-public`: `policy.allow_public`.
     pub allow_public: Option<bool>,
     /// `--allow-large`: `policy.allow_large`.
@@ -58,9 +58,9 @@ impl Flags {
             ("--data-dir", "nib.path", self.data_dir.as_deref().map(database_in)),
             ("--listen", "communication.listen", text(&self.listen)),
             ("--protocols", "policy.discovery_protocols", list(&self.protocols)),
-            ("--communities", "security.snmp_communities", secrets(&self.communities)),
+            ("--community", "security.snmp_communities", secrets(&self.communities)),
             ("--probe-rate", "policy.probe_rate", self.probe_rate.map(Value::from)),
-            ("--probe-timeout-ms", "policy.probe_timeout_ms", self.probe_timeout_ms.map(Value::from)),
+            ("--timeout", "policy.probe_timeout_ms", self.timeout_ms.map(Value::from)),
             ("--allow-public", "policy.allow_public", self.allow_public.map(Value::from)),
             ("--allow-large", "policy.allow_large", self.allow_large.map(Value::from)),
         ];

@@ -222,13 +222,7 @@ fn fact_rows(
     rows
 }
 
-fn fact_row(
-    device: DeviceId,
-    fact: Fact,
-    source: &str,
-    protocol: Option<Protocol>,
-    context: &Context<'_>,
-) -> FactRow {
+fn fact_row(device: DeviceId, fact: Fact, source: &str, protocol: Option<Protocol>, context: &Context<'_>) -> FactRow {
     FactRow { device, fact, source: source.to_owned(), protocol, observed_at: context.now }
 }
 

@@ -1,0 +1,310 @@
+//! The arguments.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use secrecy::SecretString;
+
+const DAEMON_EXAMPLES: &str = "\
+Examples:
+  pdsno --role local --subnets 10.0.1.0/24            discover a subnet until told to stop
+  pdsno scan 10.0.1.0/24                              one cycle, as a table
+  pdsno devices --status inactive                     what has gone missing
+  pdsno events --follow                               what changes, as it changes
+
+Settings come from flags, then PDSNO_SECTION__KEY variables, then --config FILE, then defaults;
+`pdsno config show` tells which. Exit codes: 0 done, 1 failed, 2 bad usage or configuration.";
+
+/// A network controller: finds the devices of its subnets and keeps what is known of them.
+#[derive(Debug, Parser)]
+#[command(version, about, after_help = DAEMON_EXAMPLES, args_conflicts_with_subcommands = true, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(flatten)]
+    pub daemon: DaemonArgs,
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What every command that works on a data folder takes.
+#[derive(Debug, Args)]
+pub struct Common {
+    /// Read settings from this YAML file
+    #[arg(long, value_name = "FILE", env = "PDSNO_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Keep the NIB in this folder [default: ./data]
+    #[arg(long, value_name = "DIR", env = "PDSNO_DATA_DIR")]
+    pub data_dir: Option<String>,
+}
+
+/// What every command that can tell a log takes.
+#[derive(Debug, Args)]
+pub struct Log {
+    /// Log from this level on, or by target: error, warn, info, debug, trace, target=level,…
+    #[arg(long = "log", value_name = "FILTER", env = "PDSNO_LOG")]
+    pub filter: Option<String>,
+}
+
+/// How to probe.
+#[derive(Debug, Args)]
+pub struct Probing {
+    /// Use only this interface [default: the one whose network holds the subnet]
+    #[arg(long, value_name = "IF")]
+    pub interface: Option<String>,
+    /// Probe with these: arp, icmp, snmp [default: all]
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub protocols: Option<Vec<String>>,
+    /// Try this SNMP community; may be repeated, the preferred first. Others on this host can read
+    /// arguments: security.snmp_communities_file keeps it out of sight [default: public]
+    #[arg(long = "community", value_name = "C", value_parser = secret)]
+    pub communities: Option<Vec<SecretString>>,
+    /// Send at most this many packets a second on one interface [default: 2000]
+    #[arg(long, value_name = "N")]
+    pub probe_rate: Option<u64>,
+    /// Wait at most this long for one reply, in milliseconds [default: 1000]
+    #[arg(long = "timeout", value_name = "MS")]
+    pub timeout_ms: Option<u64>,
+    /// Scan subnets of the public Internet, too
+    #[arg(long)]
+    pub allow_public: bool,
+    /// Scan more than 65,536 addresses
+    #[arg(long)]
+    pub allow_large: bool,
+}
+
+fn secret(text: &str) -> Result<SecretString, std::convert::Infallible> {
+    Ok(SecretString::from(text))
+}
+
+/// The daemon.
+#[derive(Debug, Args)]
+pub struct DaemonArgs {
+    /// Run as this tier: local; global, regional and all come later
+    #[arg(long, value_name = "ROLE")]
+    pub role: Option<String>,
+    /// Discover these subnets, separated by commas
+    #[arg(long, value_name = "CIDR", value_delimiter = ',')]
+    pub subnets: Option<Vec<String>>,
+    /// Serve health, metrics and status here, or nowhere: none [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Option<String>,
+    #[command(flatten)]
+    pub common: Common,
+    #[command(flatten)]
+    pub probing: Probing,
+    #[command(flatten)]
+    pub log: Log,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Discover once, without a daemon
+    Scan(ScanArgs),
+    /// List the devices of the NIB
+    Devices(DevicesArgs),
+    /// Show one device: all of its facts
+    Device(DeviceArgs),
+    /// List events, oldest first
+    Events(EventsArgs),
+    /// Tell how the controller of a data folder does
+    Status(StatusArgs),
+    /// Create the NIB, or bring it up to date
+    Init(InitArgs),
+    /// Check or copy the NIB
+    #[command(subcommand)]
+    Nib(NibCommand),
+    /// Check or show the configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Print a completion script
+    #[command(after_help = "Example:\n  pdsno completions bash > /etc/bash_completion.d/pdsno")]
+    Completions {
+        /// For this shell
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    Table,
+    /// For programs: one object
+    Json,
+    /// For spreadsheets: a line for each device
+    Csv,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PlainFormat {
+    /// For people
+    Table,
+    /// For programs
+    Json,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  pdsno scan 10.0.1.0/24
+  pdsno scan 10.0.1.0/24 10.0.2.0/24 --protocols arp,icmp
+  pdsno scan 10.0.1.0/24 --format json | jq '.devices[].mac'
+  pdsno scan 10.0.1.0/24 --save --data-dir /var/lib/pdsno
+
+Exit codes: 0 scanned, 1 scan failed, 2 bad usage or configuration.")]
+pub struct ScanArgs {
+    /// The subnets
+    #[arg(value_name = "CIDR", value_delimiter = ',')]
+    pub subnets: Vec<String>,
+    #[command(flatten)]
+    pub probing: Probing,
+    /// How to print
+    #[arg(long, value_enum, default_value = "table")]
+    pub format: Format,
+    /// Write the result into the NIB of the data folder
+    #[arg(long)]
+    pub save: bool,
+    #[command(flatten)]
+    pub common: Common,
+    #[command(flatten)]
+    pub log: Log,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  pdsno devices
+  pdsno devices --status inactive --format csv > missing.csv")]
+pub struct DevicesArgs {
+    /// Only those of this status: active, inactive, unreachable, quarantined, degraded
+    #[arg(long, value_name = "STATUS")]
+    pub status: Option<String>,
+    /// How to print
+    #[arg(long, value_enum, default_value = "table")]
+    pub format: Format,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  pdsno device nib-dev-000047
+  pdsno device 10.0.1.7
+  pdsno device 00:1b:2f:3c:4d:5e --format json")]
+pub struct DeviceArgs {
+    /// Its id, one of its IPv4 addresses, or its MAC address
+    #[arg(value_name = "ID|IP|MAC")]
+    pub key: String,
+    /// How to print
+    #[arg(long, value_enum, default_value = "table")]
+    pub format: PlainFormat,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  pdsno events --since 1h
+  pdsno events --type DEVICE_INACTIVE --type DEVICE_DISCOVERED
+  pdsno events --follow --format json | jq .subject")]
+pub struct EventsArgs {
+    /// Only of this type, DEVICE_UPDATED for example; may be repeated
+    #[arg(long = "type", value_name = "TYPE")]
+    pub types: Vec<String>,
+    /// Only about this subject, a device's id for example
+    #[arg(long, value_name = "SUBJECT")]
+    pub subject: Option<String>,
+    /// Only from this time on (2026-11-21T10:00:00Z), or from so long ago (15m, 2h, 7d)
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+    /// Go on with what comes, until Ctrl-C
+    #[arg(long)]
+    pub follow: bool,
+    /// How to print; json is one object a line
+    #[arg(long, value_enum, default_value = "table")]
+    pub format: PlainFormat,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// How to print
+    #[arg(long, value_enum, default_value = "table")]
+    pub format: PlainFormat,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Environment {
+    /// For trying out: ./data unless named otherwise
+    Dev,
+    /// For service: /var/lib/pdsno unless named otherwise
+    Prod,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  pdsno init --env dev
+  sudo pdsno init --env prod")]
+pub struct InitArgs {
+    /// What it is for
+    #[arg(long, value_enum)]
+    pub env: Environment,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum NibCommand {
+    /// Read everything and tell what is wrong; exit code 1 if something is
+    Check(NibCheckArgs),
+    /// Copy the NIB to a new file, also while a controller runs
+    Backup(NibBackupArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct NibCheckArgs {
+    #[command(flatten)]
+    pub common: Common,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  pdsno nib backup /backup/pdsno-$(date +%F).db --data-dir /var/lib/pdsno")]
+pub struct NibBackupArgs {
+    /// The copy; it must not exist yet
+    #[arg(value_name = "FILE")]
+    pub target: PathBuf,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Check a configuration file and tell everything that is wrong with it
+    Check(ConfigCheckArgs),
+    /// Show the effective values, each with where it came from; secrets are hidden
+    Show(ConfigShowArgs),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  pdsno config check config/context_runtime.yaml")]
+pub struct ConfigCheckArgs {
+    /// The file [default: the one of --config or PDSNO_CONFIG, with the environment's variables]
+    #[arg(value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// Read settings from this YAML file
+    #[arg(long, value_name = "FILE", env = "PDSNO_CONFIG")]
+    pub config: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct ConfigShowArgs {
+    /// How to print
+    #[arg(long, value_enum, default_value = "table")]
+    pub format: PlainFormat,
+    #[command(flatten)]
+    pub daemon: DaemonArgs,
+}

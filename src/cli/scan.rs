@@ -1,0 +1,113 @@
+//! `pdsno scan`.
+
+use std::collections::BTreeMap;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+
+use super::args::{Format, ScanArgs};
+use super::daemon::{configuration, probing_flags, sources, start_log};
+use super::output::{self, Ended, note};
+use crate::app::config::Flags;
+use crate::app::inventory::DeviceView;
+use crate::app::scan::{ScanResult, scan};
+use crate::domain::cycle::{DeltaCounts, ProtocolStats, RttSummary};
+use crate::domain::protocol::Protocol;
+use crate::domain::subnet::Subnet;
+use crate::domain::time::Timestamp;
+
+/// The JSON output: one object.
+#[derive(Serialize)]
+struct ScanView<'a> {
+    started_at: Timestamp,
+    duration_ms: f64,
+    subnets: &'a [Subnet],
+    targets: u64,
+    protocols: &'a BTreeMap<Protocol, ProtocolStats>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    address_resolution: &'a Option<ProtocolStats>,
+    rtt: Option<RttSummary>,
+    nib_commit_ms: Option<f64>,
+    changes: Option<DeltaCounts>,
+    devices: &'a [DeviceView],
+}
+
+pub fn run(args: ScanArgs) -> Result<(), Ended> {
+    start_log(&args.log, "warn")?;
+    let mut flags = Flags { role: Some("local".to_owned()), ..probing_flags(&args.probing, &args.common) };
+    if !args.subnets.is_empty() {
+        flags.subnets = Some(args.subnets.clone());
+    }
+    let loaded = configuration(sources(&args.common, flags))?;
+    loaded.notes().iter().for_each(|text| note(&format!("note: {text}")));
+    let bar = progress_bar();
+    let shown = bar.clone();
+    let result = scan(&loaded.config, args.save, move |progress| {
+        shown.set_length(progress.targets as u64);
+        shown.set_position(progress.settled as u64);
+        shown.set_message(format!("{} hosts", progress.hosts));
+    });
+    bar.finish_and_clear();
+    let result = result?;
+    match args.format {
+        Format::Json => output::json(&view(&result, args.save)),
+        Format::Csv => super::devices::csv(&result.devices),
+        Format::Table => {
+            super::devices::table(&result.devices, args.save)?;
+            note(&summary(&result, args.save));
+            Ok(())
+        }
+    }
+}
+
+fn view(result: &ScanResult, saved: bool) -> ScanView<'_> {
+    let report = &result.report;
+    ScanView {
+        started_at: report.started_at,
+        duration_ms: report.duration_ms,
+        subnets: &report.subnets,
+        targets: report.targets,
+        protocols: &report.protocols,
+        address_resolution: &report.address_resolution,
+        rtt: report.rtt,
+        nib_commit_ms: report.nib_commit_ms.filter(|_| saved),
+        changes: saved.then_some(report.delta),
+        devices: &result.devices,
+    }
+}
+
+/// On a terminal a bar, in a pipe nothing.
+fn progress_bar() -> ProgressBar {
+    let bar = ProgressBar::new(0);
+    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} addresses, {msg}, {elapsed}");
+    match style {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}
+
+fn summary(result: &ScanResult, saved: bool) -> String {
+    let report = &result.report;
+    let protocols: Vec<String> =
+        report.protocols.iter().map(|(protocol, stats)| format!("{protocol} {}", stats.hosts)).collect();
+    let mut text = format!(
+        "{} of {} addresses answered in {:.2} s: {}",
+        result.devices.iter().map(|device| device.ip_addresses.len()).sum::<usize>(),
+        report.targets,
+        report.duration_ms / 1_000.0,
+        protocols.join(", ")
+    );
+    if saved {
+        let delta = report.delta;
+        text.push_str(&format!(
+            "; {} new, {} changed, {} missed, {} now inactive",
+            delta.new, delta.updated, delta.missed, delta.inactive
+        ));
+    }
+    for (protocol, stats) in &report.protocols {
+        if let Some(error) = &stats.error {
+            text.push_str(&format!("\nwarning: {protocol} was incomplete: {error}"));
+        }
+    }
+    text
+}
