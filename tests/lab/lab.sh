@@ -50,7 +50,7 @@ fail() { # CODE TEXT
     exit "$1"
 }
 
-here=$(dirname "${BASH_SOURCE[0]}")
+here=${BASH_SOURCE[0]%/*}
 # shellcheck source=tests/lab/devices.sh
 source "$here/devices.sh"
 # shellcheck source=tests/lab/verbs.sh
