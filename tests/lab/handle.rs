@@ -1,6 +1,6 @@
 //! A lab that a test or a bench holds: [`Lab::start`] builds it with `lab.sh`, dropping it takes it
-//! down. Included with `#[path = "lab/handle.rs"] mod lab;`.
-#![allow(dead_code, reason = "each crate that includes this file uses a part of it")]
+//! down. A crate includes it with
+//! `#[expect(dead_code, reason = "…")] #[path = "lab/handle.rs"] mod lab;`, as each uses a part of it.
 
 use std::ffi::OsStr;
 use std::fs;

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# What can be asked of a lab that runs; sourced by lab.sh, which has found the verb in $verb.
+# shellcheck disable=SC2154 # verb is set by lab.sh
+# What can be asked of a lab that runs; sourced by lab.sh, which knows the verb.
 
 need_lab() {
     [[ -d $LAB/hosts ]] || fail 2 "'$verb' works inside a lab only; start one with: lab.sh run"
@@ -116,7 +117,7 @@ verb_truth() {
 }
 
 host_truth() { # HOST
-    local addresses mac key value first=true plugged=false runs=false
+    local addresses mac key value plugged=false runs=false
     read -r _ mac _ < <(ip -n "$1" link show dev eth0 | sed -n 2p)
     addresses=$(addresses_of "$1")
     [[ $(ip -n switch link show dev "$1") != *'<'*,UP* ]] || plugged=true
