@@ -1,0 +1,53 @@
+# Bare `make` lists the targets.
+.DEFAULT_GOAL := help
+.PHONY: help build release demo lab test test-discovery bench lint fmt doc deny setcap vendor-table clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## Build the program for development
+	cargo build
+
+release: ## Build the program as it is shipped: target/release/pdsno
+	cargo build --release
+
+demo: ## Show two discovery cycles and a change between them, on a made network (installs packages that are missing)
+	tests/install_packages.sh tests
+	tests/lab/demo.sh
+
+lab: ## Open a shell in a made network of 12 devices; LAB='--hosts 150 --snmp 60' for another one
+	tests/lab/lab.sh run $(LAB)
+
+test: ## Install packages that are missing, then run all tests
+	tests/install_packages.sh tests
+	cargo test
+
+test-discovery: ## Run the discovery tests on a real subnet: SUBNET=10.0.1.0/24 [INTERFACE=eth0]
+	@test -n "$(SUBNET)" || { echo "say which subnet: make test-discovery SUBNET=10.0.1.0/24" >&2; exit 2; }
+	PDSNO_TEST_SUBNET=$(SUBNET) $(if $(INTERFACE),PDSNO_TEST_INTERFACE=$(INTERFACE)) cargo test --test named_subnet -- --nocapture
+
+bench: ## Install packages that are missing, then measure speed and memory
+	tests/install_packages.sh bench
+	cargo bench
+
+lint: ## Check the format, and clippy with every warning an error
+	cargo fmt --check
+	cargo clippy --all-targets --all-features -- -D warnings
+
+fmt: ## Format the code
+	cargo fmt
+
+doc: ## Build the documentation, with every warning an error
+	RUSTDOCFLAGS=-Dwarnings cargo doc --no-deps
+
+deny: ## Check licences, banned crates and sources (needs cargo-deny)
+	cargo deny check licenses bans sources
+
+setcap: release ## Let the program open raw sockets without root
+	$(if $(filter 0,$(shell id -u)),,sudo) setcap cap_net_raw+ep target/release/pdsno
+
+vendor-table: ## Pack the IEEE's registry files into the vendor table that ships with the program
+	cargo run --release --features vendor-table --bin vendor-table
+
+clean: ## Remove what was built
+	cargo clean
