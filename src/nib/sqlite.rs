@@ -11,6 +11,7 @@ mod migrate;
 mod open;
 mod read;
 mod rows;
+mod values;
 mod write;
 
 pub use backup::{BackupError, backup};
