@@ -130,12 +130,7 @@ fn samples() -> Vec<Sample> {
         ),
         flagged("policy.probe_rate", "100", "101", ("--probe-rate", "102", |f| f.probe_rate = Some(102))),
         sample("policy.probe_attempts", "1", "2"),
-        flagged(
-            "policy.probe_timeout_ms",
-            "200",
-            "201",
-            ("--probe-timeout-ms", "202", |f| f.probe_timeout_ms = Some(202)),
-        ),
+        flagged("policy.probe_timeout_ms", "200", "201", ("--timeout", "202", |f| f.timeout_ms = Some(202))),
         flagged("policy.allow_public", "true", "false", ("--allow-public", "true", |f| f.allow_public = Some(true))),
         flagged("policy.allow_large", "true", "false", ("--allow-large", "true", |f| f.allow_large = Some(true))),
         sample("policy.lc_report_timeout", "700", "701"),
@@ -147,7 +142,7 @@ fn samples() -> Vec<Sample> {
             "security.snmp_communities",
             "[one, two]",
             "three",
-            ("--communities", "", |f| f.communities = Some(vec![SecretString::from("four")])),
+            ("--community", "", |f| f.communities = Some(vec![SecretString::from("four")])),
         ),
     ]
 }
@@ -824,7 +819,7 @@ fn the_stronger_of_list_and_file_holds_and_the_other_is_told() {
     let loaded = load(sources).unwrap();
     assert_eq!(communities(&loaded), ["three"]);
     assert!(loaded.notes()[0].starts_with("security.snmp_communities_file: set by "), "{:?}", loaded.notes());
-    assert_eq!(row(&loaded, "security.snmp_communities").origin, Origin::Flag("--communities"));
+    assert_eq!(row(&loaded, "security.snmp_communities").origin, Origin::Flag("--community"));
 }
 
 #[test]
