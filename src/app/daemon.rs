@@ -46,8 +46,8 @@ pub fn run(loaded: Loaded, sources: impl Fn() -> Sources) -> Result<(), Failure>
     check_role(&config)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     let settings = discovery_settings(&config).map_err(Failure::Usage)?;
-    plan(&settings.subnets, settings.interface.as_deref(), &links()).map_err(Failure::usage)?;
-    let carrier = SocketCarrier::open(SocketCarrier::MOST_LINKS).map_err(Failure::usage)?;
+    let plans = plan(&settings.subnets, settings.interface.as_deref(), &links()).map_err(Failure::usage)?;
+    let carrier = SocketCarrier::open(plans.len().max(SocketCarrier::MOST_LINKS)).map_err(Failure::usage)?;
     let listener = config.communication.listen.map(bind).transpose().map_err(Failure::Usage)?;
     let (store, folder) = open_nib(&config, &config.nib.path, &clock)?;
     let nib = OpenNib::new(Box::new(store)).map_err(Failure::Failed)?;

@@ -141,7 +141,7 @@ pub struct CycleReport {
     pub duration_ms: f64,
     /// The subnets that it covered.
     pub subnets: Vec<Subnet>,
-    /// How many addresses that is.
+    /// How many addresses were to be asked: those of the subnets without this host's own.
     pub targets: u64,
     /// What each protocol did.
     pub protocols: BTreeMap<Protocol, ProtocolStats>,
@@ -154,7 +154,8 @@ pub struct CycleReport {
     pub hosts: u64,
     /// What changed in the NIB; all zero when nothing was written.
     pub delta: DeltaCounts,
-    /// The commit, in milliseconds; `None` when nothing was written.
+    /// The commit, in milliseconds; `None` when nothing was written, and in the event, which is part
+    /// of that commit.
     pub nib_commit_ms: Option<f64>,
 }
 

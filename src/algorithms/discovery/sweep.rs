@@ -67,6 +67,8 @@ pub enum Step {
 /// What the sweep of a link saw.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LinkOutcome {
+    /// How many addresses were to be asked: all but the host's own.
+    pub targets: usize,
     /// Who answered.
     pub hosts: Vec<HostObservation>,
     /// What each protocol did, address resolution first.
@@ -238,7 +240,7 @@ impl LinkSweep {
             (Protocol::Icmp, self.echo.finish()),
             (Protocol::Snmp, self.snmp.finish()),
         ];
-        LinkOutcome { hosts, stats, failed: self.failed }
+        LinkOutcome { targets: self.order.len(), hosts, stats, failed: self.failed }
     }
 
     fn has_work(&self) -> bool {
