@@ -426,7 +426,7 @@ fn each_wrong_value_is_named_with_its_place_and_what_was_expected() {
         ),
         (
             "policy:\n  discovery_protocols:\n    - arp\n    - lldp",
-            r#"c.yaml:4:7: policy.discovery_protocols: unknown protocol "lldp"; the protocols are arp, icmp and snmp"#,
+            r#"c.yaml:4:7: policy.discovery_protocols: unknown protocol "lldp"; one of: arp, icmp, snmp"#,
         ),
         (
             "communication: {rest_port: 65536}",
@@ -468,7 +468,7 @@ fn each_wrong_value_is_named_with_its_place_and_what_was_expected() {
         ),
         (
             "controller: {role: root}",
-            r#"c.yaml:1:14: controller.role: unknown role "root"; the roles are global, regional, local and all"#,
+            r#"c.yaml:1:14: controller.role: unknown role "root"; one of: global, regional, local, all"#,
         ),
         (
             "controller: {region: 7}",

@@ -1,13 +1,11 @@
 //! What a discovery cycle tells about itself.
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::device::named;
+use crate::domain::names::named;
 use crate::domain::protocol::Protocol;
 use crate::domain::subnet::Subnet;
 use crate::domain::time::Timestamp;
