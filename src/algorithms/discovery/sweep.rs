@@ -151,12 +151,18 @@ impl LinkSweep {
         random.shuffle(&mut order);
         let mut cookie = [0; 16];
         random.fill(&mut cookie);
-        let target = Target { asked_at: Duration::ZERO, host: None, attempts: 0, given_up: false };
+        // Our own addresses are not asked; whoever speaks for one all the same is heard, and nobody
+        // waits for it.
+        let target = |address| {
+            let given_up = own.contains(&address);
+            Target { asked_at: Duration::ZERO, host: None, attempts: 0, given_up }
+        };
+        let targets = plan.targets.iter().map(target).collect();
         let mut resolution = Lane::new(&settings.probing);
         resolution.open = order.len();
         Self {
             pacer: Pacer::new(settings.probing.rate),
-            targets: vec![target; plan.targets.len()],
+            targets,
             order,
             fresh: 0,
             hosts: Vec::new(),
@@ -319,7 +325,7 @@ impl LinkSweep {
     ) -> Option<()> {
         let host = self.hosts.get_mut(position as usize)?;
         let talk = host.open_talk().filter(|talk| talk.question() == question)?;
-        let packets = talk.packets(&self.settings.communities);
+        let packets = talk.packets();
         talk.encode(packet, &self.settings.communities, &mut self.message);
         host.snmp_sent = (attempt, now);
         let heading = heading(&self.plan, host, self.random.u16(..));

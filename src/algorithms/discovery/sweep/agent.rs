@@ -67,6 +67,8 @@ enum Column {
 pub(super) struct Conversation {
     question: Question,
     base: u32,
+    /// How many communities there are to try.
+    communities: usize,
     /// The one that the agent answered to; until then all are tried.
     community: Option<usize>,
     answer: SnmpAnswer,
@@ -85,11 +87,12 @@ pub(super) enum Progress {
 }
 
 impl Conversation {
-    /// A conversation that begins with a random number for its first question.
-    pub fn new(random: u32) -> Self {
+    /// A conversation that tries so many communities, with a random number for its first question.
+    pub fn new(random: u32, communities: usize) -> Self {
         Self {
             question: Question::System,
             base: base(random),
+            communities: communities.min(MOST_COMMUNITIES),
             community: None,
             answer: SnmpAnswer::default(),
             rows: BTreeMap::new(),
@@ -104,8 +107,8 @@ impl Conversation {
     }
 
     /// The packets of one attempt at the present question.
-    pub fn packets(&self, communities: &[Community]) -> usize {
-        if self.community.is_some() { 1 } else { communities.len().min(MOST_COMMUNITIES) }
+    pub fn packets(&self) -> usize {
+        if self.community.is_some() { 1 } else { self.communities }
     }
 
     /// Writes one of the packets of an attempt, counted from 0.
@@ -126,7 +129,7 @@ impl Conversation {
     pub fn expects(&self, request_id: u32) -> bool {
         match self.community {
             Some(which) => request_id == self.base + which as u32,
-            None => (self.base..self.base + MOST_COMMUNITIES as u32).contains(&request_id),
+            None => (self.base..self.base + self.communities as u32).contains(&request_id),
         }
     }
 
@@ -284,7 +287,7 @@ mod tests {
     }
 
     fn after_system() -> Conversation {
-        let mut talk = Conversation::new(4_096);
+        let mut talk = Conversation::new(4_096, 1);
         let name = (mib::SYS_NAME, Value::OctetString(b"core-1".to_vec()));
         let up = (mib::SYS_UP_TIME, Value::TimeTicks(4_250));
         let reply = response(talk.question(), vec![name, up]);
@@ -341,12 +344,12 @@ mod tests {
     #[test]
     fn the_community_that_was_answered_is_the_only_one_used_on() {
         let communities = ["one", "two", "three"].map(|text| Community::new(text).unwrap());
-        let mut talk = Conversation::new(77_777);
-        assert_eq!(talk.packets(&communities), 3);
+        let mut talk = Conversation::new(77_777, 3);
+        assert_eq!(talk.packets(), 3);
         let id = talk.question() + 1;
-        assert!(talk.expects(id) && !talk.expects(talk.question() + 16) && !talk.expects(talk.question() - 1));
+        assert!(talk.expects(id) && !talk.expects(talk.question() + 3) && !talk.expects(talk.question() - 1));
         talk.take(&response(id, Vec::new()), 99_999);
-        assert_eq!(talk.packets(&communities), 1);
+        assert_eq!(talk.packets(), 1);
         let mut out = Vec::new();
         talk.encode(0, &communities, &mut out);
         assert!(out.windows(3).any(|window| window == b"two"));

@@ -362,6 +362,19 @@ fn a_second_owner_of_an_address_is_told_once() {
 }
 
 #[test]
+fn a_host_that_claims_our_own_address_is_seen() {
+    let mut sweep = LinkSweep::new(link_plan("10.0.1.0/24"), settings(&[Protocol::Arp]), 1);
+    let asked = sweep.progress().targets;
+    let mut announcement = Vec::new();
+    let thief = MacAddr::new([2, 0, 0, 0, 9, 9]);
+    crate::wire::arp::encode_request(&mut announcement, thief, [10, 0, 1, 250].into(), [10, 0, 1, 250].into());
+    sweep.on_frame(MS(1), &announcement);
+    assert_eq!((asked, sweep.progress().settled), (253, 0));
+    let outcome = sweep.finish();
+    assert_eq!(outcome.hosts.first().map(|host| (host.address, host.mac)), Some(([10, 0, 1, 250].into(), thief)));
+}
+
+#[test]
 fn a_link_that_fails_ends_its_sweep_and_says_why() {
     let mut sweep = LinkSweep::new(link_plan("10.0.1.0/24"), settings(&Protocol::ALL), 1);
     let mut frame = Vec::new();
