@@ -54,7 +54,9 @@ impl LinkSweep {
         let answers = packet.operation == Operation::Reply
             && packet.target_mac == self.plan.mac
             && self.plan.source_for(packet.sender) == Some(packet.target);
-        let own = packet.sender_mac == self.plan.mac;
+        // We are not asked, so nobody answers for us: a station that claims one of our addresses is
+        // no answer to this sweep.
+        let own = packet.sender_mac == self.plan.mac || self.plan.link.own_addresses().any(|own| own == packet.sender);
         if (answers || packet.is_gratuitous()) && !own {
             self.resolved(now, position, packet.sender, packet.sender_mac, answers);
         }

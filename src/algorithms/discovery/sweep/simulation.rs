@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::{LinkOutcome, LinkSweep, Step, SweepSettings};
+use super::{LinkOutcome, LinkSweep, Step, SweepProgress, SweepSettings};
 use crate::algorithms::discovery::observation::SnmpAnswer;
 use crate::algorithms::discovery::pacing::Pacer;
 use crate::algorithms::discovery::plan::{LinkPlan, plan};
@@ -18,6 +18,7 @@ use crate::domain::link::Link;
 use crate::domain::policy::Probing;
 use crate::domain::protocol::Protocol;
 use crate::domain::secret::Community;
+use crate::wire::arp;
 
 const OWN: MacAddr = MacAddr::new([2, 0, 0, 0, 0, 0xfe]);
 const MS: fn(u64) -> Duration = Duration::from_millis;
@@ -359,6 +360,21 @@ fn a_second_owner_of_an_address_is_told_once() {
     let outcome = sweep.finish();
     let macs: Vec<MacAddr> = outcome.hosts.iter().map(|host| host.mac).collect();
     assert_eq!(macs, [MacAddr::new([2, 0, 0, 0, 1, 1]), MacAddr::new([2, 0, 0, 0, 1, 0x77])]);
+}
+
+#[test]
+fn a_station_that_claims_our_own_address_is_nobody_s_answer() {
+    let mut sweep = LinkSweep::new(link_plan("10.0.1.248/30"), settings(&[Protocol::Arp]), 1);
+    let (ours, mut frame) = (Ipv4Addr::new(10, 0, 1, 250), Vec::new());
+    let mut claim = vec![0; 60];
+    arp::encode_request(&mut claim, MacAddr::new([2, 0, 0, 0, 1, 9]), ours, ours);
+    for now in (0..3_000).map(MS) {
+        while sweep.next(now, &mut frame) == Step::Send {}
+        sweep.on_frame(now, &claim);
+    }
+    assert_eq!(sweep.progress(), SweepProgress { settled: 1, targets: 1, hosts: 0 });
+    assert_eq!(sweep.next(MS(3_000), &mut frame), Step::Done);
+    assert_eq!(sweep.finish().hosts, []);
 }
 
 #[test]
