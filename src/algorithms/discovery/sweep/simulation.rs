@@ -18,6 +18,7 @@ use crate::domain::link::Link;
 use crate::domain::policy::Probing;
 use crate::domain::protocol::Protocol;
 use crate::domain::secret::Community;
+use crate::wire::arp;
 
 const OWN: MacAddr = MacAddr::new([2, 0, 0, 0, 0, 0xfe]);
 const MS: fn(u64) -> Duration = Duration::from_millis;
@@ -367,7 +368,7 @@ fn a_host_that_claims_our_own_address_is_seen() {
     let asked = sweep.progress().targets;
     let mut announcement = Vec::new();
     let thief = MacAddr::new([2, 0, 0, 0, 9, 9]);
-    crate::wire::arp::encode_request(&mut announcement, thief, [10, 0, 1, 250].into(), [10, 0, 1, 250].into());
+    arp::encode_request(&mut announcement, thief, [10, 0, 1, 250].into(), [10, 0, 1, 250].into());
     sweep.on_frame(MS(1), &announcement);
     assert_eq!((asked, sweep.progress().settled), (253, 0));
     let outcome = sweep.finish();
