@@ -134,7 +134,7 @@ fn samples() -> Vec<Sample> {
             "policy.probe_timeout_ms",
             "200",
             "201",
-            ("--probe-timeout-ms", "202", |f| f.probe_timeout_ms = Some(202)),
+            ("--timeout", "202", |f| f.timeout_ms = Some(202)),
         ),
         flagged("policy.allow_public", "true", "false", ("--allow-public", "true", |f| f.allow_public = Some(true))),
         flagged("policy.allow_large", "true", "false", ("--allow-large", "true", |f| f.allow_large = Some(true))),
