@@ -130,12 +130,7 @@ fn samples() -> Vec<Sample> {
         ),
         flagged("policy.probe_rate", "100", "101", ("--probe-rate", "102", |f| f.probe_rate = Some(102))),
         sample("policy.probe_attempts", "1", "2"),
-        flagged(
-            "policy.probe_timeout_ms",
-            "200",
-            "201",
-            ("--timeout", "202", |f| f.timeout_ms = Some(202)),
-        ),
+        flagged("policy.probe_timeout_ms", "200", "201", ("--timeout", "202", |f| f.timeout_ms = Some(202))),
         flagged("policy.allow_public", "true", "false", ("--allow-public", "true", |f| f.allow_public = Some(true))),
         flagged("policy.allow_large", "true", "false", ("--allow-large", "true", |f| f.allow_large = Some(true))),
         sample("policy.lc_report_timeout", "700", "701"),

@@ -72,7 +72,10 @@ fn a_table_has_a_line_for_each_device_and_a_summary_beside_it() -> Tested {
     let ran = run(&mut site.program(&["scan", SUBNET]))?;
     let lines: Vec<&str> = ran.out.lines().collect();
     assert_eq!(lines.len(), 1 + 3, "{ran:?}");
-    assert_eq!(lines[0].split_whitespace().collect::<Vec<_>>(), ["IP", "MAC", "HOSTNAME", "VENDOR", "TYPE", "METHODS", "RTT"]);
+    assert_eq!(
+        lines[0].split_whitespace().collect::<Vec<_>>(),
+        ["IP", "MAC", "HOSTNAME", "VENDOR", "TYPE", "METHODS", "RTT"]
+    );
     for (line, host) in lines[1..].iter().zip(site.lab.truth()?.hosts) {
         assert!(line.starts_with(&format!("{} ", host.addresses[0])) && line.contains(&host.mac.to_string()), "{line}");
     }

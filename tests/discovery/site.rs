@@ -92,7 +92,8 @@ impl Site {
 /// The device of a list that has an address.
 pub fn at(devices: &[Value], address: impl ToString) -> Tested<&Value> {
     let address = address.to_string();
-    let has = |device: &&Value| device["ip_addresses"].as_array().is_some_and(|all| all.iter().any(|one| *one == address));
+    let has =
+        |device: &&Value| device["ip_addresses"].as_array().is_some_and(|all| all.iter().any(|one| *one == address));
     devices.iter().find(has).ok_or_else(|| format!("nobody has {address}").into())
 }
 

@@ -39,7 +39,11 @@ impl Ran {
 
     /// What it printed, where it ended with 0.
     pub fn printed(self) -> Tested<String> {
-        if self.code() == Some(0) { Ok(self.out) } else { Err(format!("{}: {}{}", self.status, self.err, self.out).into()) }
+        if self.code() == Some(0) {
+            Ok(self.out)
+        } else {
+            Err(format!("{}: {}{}", self.status, self.err, self.out).into())
+        }
     }
 
     /// The JSON document that it printed, where it ended with 0.

@@ -152,7 +152,8 @@ impl Answer {
 pub fn get(lab: &Lab, path: &str) -> Tested<Answer> {
     let url = format!("http://127.0.0.1:8080{path}");
     let told = "\n%{http_code} %{content_type}";
-    let text = run(lab.command("curl").args(["--silent", "--show-error", "--max-time", "10", "-w", told, &url]))?.printed()?;
+    let text =
+        run(lab.command("curl").args(["--silent", "--show-error", "--max-time", "10", "-w", told, &url]))?.printed()?;
     let (body, told) = text.rsplit_once('\n').ok_or("curl told nothing")?;
     let (status, content_type) = told.split_once(' ').ok_or("curl told no type")?;
     Ok(Answer { status: status.parse()?, content_type: content_type.to_owned(), body: body.to_owned() })
