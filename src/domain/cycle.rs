@@ -97,12 +97,12 @@ impl RttSummary {
     /// The summary of some round-trip times; `None` of none.
     pub fn of(mut samples: Vec<Duration>) -> Option<Self> {
         samples.sort_unstable();
-        let at = |share: f64| {
-            let rank = ((samples.len() as f64 * share).ceil() as usize).clamp(1, samples.len());
+        let at = |percent: usize| {
+            let rank = (samples.len() * percent).div_ceil(100).clamp(1, samples.len());
             samples.get(rank - 1).map(|sample| millis(*sample))
         };
         let (first, last) = (samples.first()?, samples.last()?);
-        Some(Self { min_ms: millis(*first), median_ms: at(0.5)?, p95_ms: at(0.95)?, max_ms: millis(*last) })
+        Some(Self { min_ms: millis(*first), median_ms: at(50)?, p95_ms: at(95)?, max_ms: millis(*last) })
     }
 }
 

@@ -93,7 +93,7 @@ pub struct SweepProgress {
 enum Probe {
     Arp { target: u32, attempt: u8 },
     Echo { host: u32, attempt: u8 },
-    Snmp { host: u32, question: u32, attempt: u8, packet: usize },
+    Snmp { host: u32, question: u32, attempt: u8, packet: u32 },
 }
 
 /// The state of one address. Small: a /16 has 65,534 of them.
@@ -146,8 +146,8 @@ impl LinkSweep {
     pub fn new(plan: LinkPlan, settings: SweepSettings, seed: u64) -> Self {
         let mut random = fastrand::Rng::with_seed(seed);
         let own: Vec<Ipv4Addr> = plan.link.own_addresses().collect();
-        let others = plan.targets.iter().enumerate().filter(|(_, target)| !own.contains(target));
-        let mut order: Vec<u32> = others.map(|(position, _)| position as u32).collect();
+        let others = (0_u32..).zip(plan.targets.iter()).filter(|(_, target)| !own.contains(target));
+        let mut order: Vec<u32> = others.map(|(position, _)| position).collect();
         random.shuffle(&mut order);
         let mut cookie = [0; 16];
         random.fill(&mut cookie);
@@ -319,7 +319,7 @@ impl LinkSweep {
         position: u32,
         question: u32,
         attempt: u8,
-        packet: usize,
+        packet: u32,
         now: Duration,
         frame: &mut Vec<u8>,
     ) -> Option<()> {

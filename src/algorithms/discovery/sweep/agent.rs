@@ -44,7 +44,7 @@ const MOST_ROWS: usize = 4_096;
 const MOST_TEXT: usize = 1_024;
 
 /// Request ids of one question differ in their low bits, by community.
-pub(super) const MOST_COMMUNITIES: usize = 16;
+pub(super) const MOST_COMMUNITIES: u32 = 16;
 
 /// What is being asked.
 #[derive(Debug)]
@@ -68,9 +68,9 @@ pub(super) struct Conversation {
     question: Question,
     base: u32,
     /// How many communities there are to try.
-    communities: usize,
+    communities: u32,
     /// The one that the agent answered to; until then all are tried.
-    community: Option<usize>,
+    community: Option<u32>,
     answer: SnmpAnswer,
     rows: BTreeMap<u32, Interface>,
     columns: [Column; WIDTH],
@@ -92,7 +92,7 @@ impl Conversation {
         Self {
             question: Question::System,
             base: base(random),
-            communities: communities.min(MOST_COMMUNITIES),
+            communities: u32::try_from(communities).unwrap_or(u32::MAX).min(MOST_COMMUNITIES),
             community: None,
             answer: SnmpAnswer::default(),
             rows: BTreeMap::new(),
@@ -107,15 +107,15 @@ impl Conversation {
     }
 
     /// The packets of one attempt at the present question.
-    pub fn packets(&self) -> usize {
+    pub fn packets(&self) -> u32 {
         if self.community.is_some() { 1 } else { self.communities }
     }
 
     /// Writes one of the packets of an attempt, counted from 0.
-    pub fn encode(&self, packet: usize, communities: &[Community], out: &mut Vec<u8>) {
+    pub fn encode(&self, packet: u32, communities: &[Community], out: &mut Vec<u8>) {
         let which = self.community.unwrap_or(packet);
-        let Some(community) = communities.get(which) else { return };
-        let id = RequestId::from_seed(self.base + which as u32);
+        let Some(community) = communities.get(which as usize) else { return };
+        let id = RequestId::from_seed(self.base + which);
         match self.question {
             Question::System => encode_get(out, community, id, &SYSTEM),
             Question::Interfaces => {
@@ -128,14 +128,14 @@ impl Conversation {
     /// Whether a reply with this id answers the present question.
     pub fn expects(&self, request_id: u32) -> bool {
         match self.community {
-            Some(which) => request_id == self.base + which as u32,
-            None => (self.base..self.base + self.communities as u32).contains(&request_id),
+            Some(which) => request_id == self.base + which,
+            None => (self.base..self.base + self.communities).contains(&request_id),
         }
     }
 
     /// Takes a reply that [`Conversation::expects`] approved of; `random` numbers the next question.
     pub fn take(&mut self, response: &Response, random: u32) -> Progress {
-        self.community = Some((response.request_id - self.base) as usize);
+        self.community = Some(response.request_id - self.base);
         let refused = response.error_status != 0;
         match self.question {
             Question::System if refused => {
@@ -221,7 +221,7 @@ fn continuation(((prefix, _), column): (&(Oid, Fill), Column)) -> Option<Oid> {
 /// Keeps the low bits free for the community, and the highest for the sign.
 const fn base(random: u32) -> u32 {
     let base = random & 0x7fff_fff0;
-    if base == 0 { MOST_COMMUNITIES as u32 } else { base }
+    if base == 0 { MOST_COMMUNITIES } else { base }
 }
 
 fn system(response: &Response) -> (SnmpSystem, Option<SnmpUptime>) {

@@ -62,7 +62,7 @@ impl LinkSweep {
 
     fn resolved(&mut self, now: Duration, position: usize, address: Ipv4Addr, mac: MacAddr, answers: bool) {
         let Some(source) = self.plan.source_for(address) else { return };
-        let place = self.hosts.len() as u32;
+        let Ok(place) = u32::try_from(self.hosts.len()) else { return };
         let Some(target) = self.targets.get_mut(position) else { return };
         if let Some(host) = target.host {
             let same = self.hosts.get(host as usize).is_some_and(|host| host.mac == mac);
