@@ -556,6 +556,7 @@ fn what_is_no_configuration_at_all_is_refused_at_its_place() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "how long the refusal takes is what is tested")]
 fn a_bomb_of_aliases_is_refused_before_it_goes_off() {
     let list = |item: &str| format!("[{}]", [item; 9].join(", "));
     let bomb = (1..12).fold(format!("a0: &a0 {}\n", list("x")), |bomb, level| {

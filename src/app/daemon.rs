@@ -85,15 +85,18 @@ pub fn run(loaded: Loaded, sources: impl Fn() -> Sources) -> Result<(), Failure>
         info!(signal = ended_by, "stopping");
         tokio::select! {
             stopped = drain(controller, handle, ended_by) => stopped.map_err(Failure::Failed)?,
-            signal = signals.second() => {
-                warn!(signal, "second signal: ending at once");
-                exit(128 + signal);
-            }
+            signal = signals.second() => end_at_once(signal),
         }
         info!("stopped");
         drop(folder);
         Ok(())
     })
+}
+
+#[expect(clippy::disallowed_methods, reason = "who signals twice does not want to wait for what is in hand")]
+fn end_at_once(signal: i32) -> ! {
+    warn!(signal, "second signal: ending at once");
+    exit(128 + signal)
 }
 
 /// The other roles are known, and said to come later.
