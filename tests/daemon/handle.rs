@@ -43,9 +43,9 @@ impl Daemon {
             // Ends with the program, or with whoever listened.
             BufReader::new(stderr).lines().map_while(Result::ok).try_for_each(|line| told.send(line))
         });
-        let program = lab.program_of(&waiting).or_else(|error| {
+        let program = lab.program_of(&waiting).map_err(|error| {
             let said: Vec<String> = lines.iter().collect();
-            Err(format!("{error}: {}", said.join("\n")))
+            format!("{error}: {}", said.join("\n"))
         })?;
         Ok(Self { waiting, program, lines, log: Vec::new() })
     }
