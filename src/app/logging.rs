@@ -24,6 +24,8 @@ pub fn start(filter: &str) -> Result<(), FilterError> {
     let refuse = |_| FilterError { text: filter.to_owned() };
     let targets = match filter.parse::<LevelFilter>() {
         Ok(level) => Targets::new().with_default(LevelFilter::WARN.min(level)).with_target("pdsno", level),
+        // A bare word would be the name of a target, and turn off the log of everything else.
+        Err(_) if !filter.contains('=') => return Err(FilterError { text: filter.to_owned() }),
         Err(_) => filter.parse::<Targets>().map_err(refuse)?,
     };
     let terminal = stderr().is_terminal();
