@@ -28,7 +28,7 @@ test-discovery: ## Scan a real subnet twice and judge the result: SUBNET=10.0.1.
 
 bench: ## Install packages that are missing, then measure speed and memory
 	tests/install_packages.sh bench
-	cargo bench
+	cargo bench --no-fail-fast
 
 lint: ## Check the format, and clippy with every warning an error
 	cargo fmt --check

@@ -9,6 +9,7 @@ mod program;
 mod report;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use anyhow::Context;
 use cost::{Cost, run};
@@ -50,6 +51,8 @@ struct Round {
     runs: Vec<(&'static str, Run)>,
     /// What the first cycle of pdsno tells of itself.
     first: Scan,
+    /// What it took as a process.
+    first_wall: Duration,
 }
 
 /// What one program found, and what that took.
@@ -78,6 +81,7 @@ fn measure(truth: &Truth) -> anyhow::Result<Round> {
     let su = Run { cost, hosts: real.hosts(reported_up(&printed))?, agents: real.agents(described(&printed))? };
     let both = Run { cost: sn.cost.then(su.cost), hosts: sn.hosts, agents: su.agents };
     let (first, first_run) = scan()?;
+    let first_wall = first_run.cost.wall;
     let (_, second_run) = scan()?;
     let (printed, cost) = call(&ARP_SCAN)?;
     let arp = Run { cost, hosts: real.hosts(listed(&printed))?, agents: 0 };
@@ -89,7 +93,7 @@ fn measure(truth: &Truth) -> anyhow::Result<Round> {
         (SECOND, second_run),
         ("arp-scan", arp),
     ];
-    Ok(Round { runs, first })
+    Ok(Round { runs, first, first_wall })
 }
 
 fn call(line: &[&str]) -> anyhow::Result<(String, Cost)> {
@@ -157,7 +161,7 @@ fn publish(rounds: &[Round]) -> anyhow::Result<()> {
             found_all("hosts found in every round", HOSTS, [first, second, nmap].map(|series| series.least_hosts)),
             found_all("agents read in every round", AGENTS, [first, second, nmap].map(|series| series.least_agents)),
         ],
-        tables: vec![programs, phases(rounds, first)],
+        tables: vec![programs, phases(rounds)],
         commands: vec![
             NMAP_HOSTS.join(" "),
             NMAP_AGENTS.join(" "),
@@ -176,11 +180,11 @@ fn publish(rounds: &[Round]) -> anyhow::Result<()> {
 }
 
 /// Where the time of the first cycle goes, as it tells of itself.
-fn phases(rounds: &[Round], whole: &Series) -> Vec<Vec<String>> {
+fn phases(rounds: &[Round]) -> Vec<Vec<String>> {
     let spread = |part: fn(&Scan) -> f64| Spread::of(rounds.iter().map(|round| part(&round.first)));
     let sent = |part: fn(&Scan) -> u64| Spread::of(rounds.iter().map(|round| part(&round.first) as f64)).median;
     let cycle = spread(|scan| scan.duration_ms);
-    let around = whole.wall.median - cycle.median;
+    let around = Spread::of(rounds.iter().map(|round| round.first_wall.as_secs_f64() * 1e3 - round.first.duration_ms));
     let row = |name: &str, spread: Spread, sent: f64| vec![name.to_owned(), spread.text("ms"), format!("{sent:.0}")];
     vec![
         ["within the first cycle", "time", "packets sent"].map(str::to_owned).to_vec(),
@@ -197,7 +201,7 @@ fn phases(rounds: &[Round], whole: &Series) -> Vec<Vec<String>> {
             String::new(),
         ],
         vec!["the whole cycle".to_owned(), cycle.text("ms"), String::new()],
-        vec!["starting and ending the process".to_owned(), format!("{} ms", rounded(around)), String::new()],
+        vec!["starting and ending the process".to_owned(), around.text("ms"), String::new()],
     ]
 }
 
