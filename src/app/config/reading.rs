@@ -195,7 +195,9 @@ fn check_subnets(config: &Config, reader: &mut Reader<'_>) {
         && subnets.is_empty()
         && all_read
     {
-        let reason = format!("the role {role} needs a subnet to discover, for example --subnets 10.0.1.0/24");
+        let reason = format!(
+            "the role {role} needs a subnet to discover, for example 10.0.1.0/24 (--subnets, or controller.subnets)"
+        );
         reader.refuse(SUBNETS, None, reason);
     }
 }
