@@ -97,7 +97,7 @@ fn a_nib_that_may_not_be_read_is_refused() -> Tested {
     let bench = with_nib()?;
     let file = bench.folder().join("data/pdsno.db");
     let before = fs::metadata(&file)?.len();
-    fs::set_permissions(&file, Permissions::from_mode(0))?;
+    fs::set_permissions(&file, Permissions::from_mode(0o000))?;
     for command in COMMANDS.iter().skip(2) {
         let ran = run(&mut bench.unprivileged(command))?;
         assert_eq!(ran.code(), Some(2), "{ran:?}");
