@@ -196,7 +196,8 @@ fn check_subnets(config: &Config, reader: &mut Reader<'_>) {
         && all_read
     {
         let reason = format!(
-            "the role {role} needs a subnet to discover, for example 10.0.1.0/24 (--subnets, or controller.subnets)"
+            "the role {role} needs a subnet to discover; say --subnets, or name it after `pdsno scan`, \
+             for example 10.0.1.0/24"
         );
         reader.refuse(SUBNETS, None, reason);
     }
