@@ -14,6 +14,7 @@ use crate::algorithms::discovery::merge::merge;
 use crate::algorithms::discovery::report::{CycleOrder, events, report};
 use crate::domain::change::Change;
 use crate::domain::cycle::{Completeness, CycleReport, Trigger, millis};
+use crate::domain::device::{DeviceId, Version};
 use crate::domain::event::{EventType, NewEvent};
 use crate::domain::time::{Clock, Timestamp};
 use crate::nib::NibError;
@@ -83,9 +84,13 @@ impl CycleInput {
         report.hosts = seen.values().filter(|device| !device.methods.is_empty()).count() as u64;
         let before_commit = self.clock.elapsed();
         let mut attempt = 0;
+        let mut doubtful = None;
         loop {
             attempt += 1;
             let table = self.load().await?;
+            if doubtful.is_some_and(|row| table.has(row)) {
+                break;
+            }
             let known: Vec<KnownDevice> =
                 table.devices.into_iter().map(|(device, facts)| KnownDevice { device, facts }).collect();
             let context = Context {
@@ -106,9 +111,12 @@ impl CycleInput {
             report.duration_ms = millis(self.took());
             let mut changes = delta.changes;
             changes.extend(events(&report, &self.settings.actor, context.now));
+            let row = changes.iter().find_map(row_after);
             match self.commit(changes).await {
                 Ok(()) => break,
                 Err(CycleError::Nib { source, .. }) if source.is_retryable() && attempt < ATTEMPTS => {
+                    // All was written or nothing, so one row tells, and nobody else writes devices.
+                    doubtful = row.filter(|_| matches!(source, NibError::MaybeCommitted { .. }));
                     self.back_off(attempt).await;
                 }
                 Err(error) => {
@@ -169,6 +177,16 @@ impl CycleInput {
             timestamp: self.clock.now(),
             payload: serde_json::json!({ "trigger": self.trigger, "error": chain(error) }),
         })
+    }
+}
+
+/// The row that a change of a device leaves behind.
+fn row_after(change: &Change) -> Option<(DeviceId, Version)> {
+    match change {
+        Change::InsertDevice(device) => Some((device.id, device.version)),
+        Change::UpdateDevice(device) => Some((device.id, device.version.next())),
+        Change::TouchDevice { id, version, .. } => Some((*id, version.next())),
+        Change::PutFact(_) | Change::Append(_) => None,
     }
 }
 
