@@ -22,9 +22,9 @@ test: ## Install packages that are missing, then run all tests
 	tests/install_packages.sh tests
 	cargo test
 
-test-discovery: ## Run the discovery tests on a real subnet: SUBNET=10.0.1.0/24 [INTERFACE=eth0]
+test-discovery: ## Scan a real subnet twice and judge the result: SUBNET=10.0.1.0/24 [INTERFACE=eth0]
 	@test -n "$(SUBNET)" || { echo "say which subnet: make test-discovery SUBNET=10.0.1.0/24" >&2; exit 2; }
-	PDSNO_TEST_SUBNET=$(SUBNET) $(if $(INTERFACE),PDSNO_TEST_INTERFACE=$(INTERFACE)) cargo test --test named_subnet -- --nocapture
+	PDSNO_TEST_SUBNET=$(SUBNET) $(if $(INTERFACE),PDSNO_TEST_INTERFACE=$(INTERFACE)) cargo test --test discovery -- --ignored --nocapture
 
 bench: ## Install packages that are missing, then measure speed and memory
 	tests/install_packages.sh bench

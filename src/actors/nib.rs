@@ -40,7 +40,7 @@ struct Readers {
 #[rtype(result = "Result<Committed, NibError>")]
 pub struct Commit(pub Vec<Change>);
 
-/// Writes what is queued, and closes the NIB. It takes no commit after this.
+/// Writes what is queued, and closes the NIB. It takes no commit and no question after this.
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "Result<(), CloseError>")]
 pub struct Close;
@@ -100,6 +100,10 @@ impl Handler<Close> for NibActor {
 
     fn handle(&mut self, _: Close, _: &mut Self::Context) -> Self::Result {
         let writer = self.writer.take();
+        // Who closes the file last removes its write-ahead log, which a reader may not.
+        if let Ok(mut free) = self.readers.free.lock() {
+            free.clear();
+        }
         Box::pin(async move {
             let Some(writer) = writer else { return Ok(()) };
             let closed = tokio::task::spawn_blocking(move || writer.close()).await;

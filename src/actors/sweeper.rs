@@ -49,8 +49,6 @@ pub struct Swept {
     pub outcomes: Vec<LinkOutcome>,
     /// The addresses that were asked on links that worked: their silence means something.
     pub asked: Vec<AddressSet>,
-    /// How many addresses there are on all links.
-    pub targets: usize,
     /// Whether the sweep was ended before its time; then silence means nothing.
     pub cancelled: bool,
 }
@@ -255,10 +253,9 @@ pub fn sweep(
     carrier.end();
     run.leave_dead_links(&find_links());
     let outcomes: Vec<LinkOutcome> = run.lanes.into_iter().map(|lane| lane.sweep.finish()).collect();
-    let targets = target_sets.iter().map(AddressSet::len).sum();
     let worked = outcomes.iter().map(|outcome| outcome.failed.is_none() && !cancelled);
     let asked = target_sets.into_iter().zip(worked).filter(|(_, worked)| *worked).map(|(set, _)| set).collect();
-    Swept { outcomes, asked, targets, cancelled }
+    Swept { outcomes, asked, cancelled }
 }
 
 struct Run {

@@ -23,7 +23,7 @@ use crate::app::config::{Config, Loaded, Sources};
 use crate::app::controller::{LocalController, OpenNib, discovery_settings};
 use crate::app::failure::Failure;
 use crate::app::privileges;
-use crate::app::reload::{Reloaded, reload};
+use crate::app::reload::{problems, reload};
 use crate::app::scan::open_nib;
 use crate::domain::controller::Role;
 use crate::domain::cycle::Trigger;
@@ -46,8 +46,8 @@ pub fn run(loaded: Loaded, sources: impl Fn() -> Sources) -> Result<(), Failure>
     check_role(&config)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     let settings = discovery_settings(&config).map_err(Failure::Usage)?;
-    plan(&settings.subnets, settings.interface.as_deref(), &links()).map_err(Failure::usage)?;
-    let carrier = SocketCarrier::open().map_err(Failure::usage)?;
+    let plans = plan(&settings.subnets, settings.interface.as_deref(), &links()).map_err(Failure::usage)?;
+    let carrier = SocketCarrier::open(plans.len().max(SocketCarrier::MOST_LINKS)).map_err(Failure::usage)?;
     let listener = config.communication.listen.map(bind).transpose().map_err(Failure::Usage)?;
     let (store, folder) = open_nib(&config, &config.nib.path, &clock)?;
     let nib = OpenNib::new(Box::new(store)).map_err(Failure::Failed)?;
@@ -85,15 +85,18 @@ pub fn run(loaded: Loaded, sources: impl Fn() -> Sources) -> Result<(), Failure>
         info!(signal = ended_by, "stopping");
         tokio::select! {
             stopped = drain(controller, handle, ended_by) => stopped.map_err(Failure::Failed)?,
-            signal = signals.second() => {
-                warn!(signal, "second signal: ending at once");
-                exit(128 + signal);
-            }
+            signal = signals.second() => end_at_once(signal),
         }
         info!("stopped");
         drop(folder);
         Ok(())
     })
+}
+
+#[expect(clippy::disallowed_methods, reason = "who signals twice does not want to wait for what is in hand")]
+fn end_at_once(signal: i32) -> ! {
+    warn!(signal, "second signal: ending at once");
+    exit(128 + signal)
 }
 
 /// The other roles are known, and said to come later.
@@ -179,29 +182,24 @@ async fn scan_now(controller: &LocalController) {
 }
 
 async fn take_over(config: &mut Config, controller: &LocalController, sources: Sources) -> anyhow::Result<()> {
-    let reloaded = reload(sources, config);
-    let payload = reloaded.payload();
-    let event = match reloaded {
-        Reloaded::Taken { config: new, restart } => {
-            // What needs a restart keeps its old value; subnets and policy are taken over.
-            let mut merged = config.clone();
-            merged.controller.subnets.clone_from(&new.controller.subnets);
-            merged.policy = new.policy.clone();
-            merged.security = new.security.clone();
-            controller.discovery.send(Reconfigure(discovery_settings(&merged)?)).await?;
-            *config = merged;
-            for key in restart {
+    let (event, payload) = match reload(sources, config, &links()) {
+        Ok(taken) => {
+            let payload = json!({ "needs_restart": taken.restart });
+            controller.discovery.send(Reconfigure(taken.settings)).await?;
+            *config = taken.config;
+            for key in taken.restart {
                 warn!(key, "changed in the configuration, but holds only after a restart");
             }
             info!("configuration read again and taken over");
-            EventType::ConfigReloaded
+            (EventType::ConfigReloaded, payload)
         }
-        Reloaded::Refused(error) => {
-            error!(%error, "configuration read again and refused; the old values stay");
-            for problem in error.problems() {
-                error!(%problem, "configuration");
+        Err(refusal) => {
+            let problems = problems(&refusal);
+            error!("configuration read again and refused; the old values stay");
+            for problem in &problems {
+                error!(problem, "configuration");
             }
-            EventType::ConfigRejected
+            (EventType::ConfigRejected, json!({ "problems": problems }))
         }
     };
     controller.record(event, payload).await

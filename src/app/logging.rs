@@ -1,7 +1,7 @@
 //! The log: readable on a terminal, JSON lines otherwise. It goes to standard error, so that what a
 //! command prints can be piped.
 
-use std::io::{IsTerminal, stderr};
+use std::io::{IsTerminal, Write, stderr};
 
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
@@ -55,7 +55,7 @@ pub fn abort_on_panic() {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         let thread = std::thread::current();
         tracing::error!(place, thread = thread.name().unwrap_or("unnamed"), "panic: {said}; the process ends");
-        eprintln!("pdsno: panic at {place}: {said}");
+        let _told = writeln!(stderr(), "pdsno: panic at {place}: {said}");
         std::process::abort();
     }));
 }

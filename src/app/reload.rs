@@ -1,44 +1,48 @@
 //! Reading the configuration again while the controller runs (SIGHUP).
 
-use serde_json::{Value, json};
+use crate::actors::discovery::DiscoverySettings;
+use crate::algorithms::discovery::plan::plan;
+use crate::app::config::{Config, ConfigError, Sources, load};
+use crate::app::controller::discovery_settings;
+use crate::domain::link::Link;
 
-use crate::app::config::{Config, ConfigError, Loaded, Sources, load};
-
-/// What reading again led to.
+/// New values that hold from now on.
 #[derive(Debug)]
-pub enum Reloaded {
-    /// The new values hold.
-    Taken {
-        /// The new configuration.
-        config: Box<Config>,
-        /// Keys that changed and hold only after a restart; their old values stay in force.
-        restart: Vec<&'static str>,
-    },
-    /// The new values are refused; the old ones stay.
-    Refused(ConfigError),
+pub struct Taken {
+    /// The configuration; what needs a restart has its old value.
+    pub config: Config,
+    /// What discovery takes from it.
+    pub settings: DiscoverySettings,
+    /// Keys that changed and hold only after a restart.
+    pub restart: Vec<&'static str>,
 }
 
-/// Reads the sources again and compares them with what is in force.
-pub fn reload(sources: Sources, old: &Config) -> Reloaded {
-    match load(sources) {
-        Ok(Loaded { config, .. }) => {
-            let restart = old.changes_that_need_restart(&config);
-            Reloaded::Taken { config: Box::new(config), restart }
-        }
-        Err(error) => Reloaded::Refused(error),
+/// Reads the sources again and takes over what can be: subnets, policy and communities. `links` is
+/// what new subnets must be on.
+///
+/// # Errors
+/// What a start with these values would be refused for; then the old values stay.
+pub fn reload(sources: Sources, old: &Config, links: &[Link]) -> anyhow::Result<Taken> {
+    let new = load(sources)?.config;
+    let restart = old.changes_that_need_restart(&new);
+    let mut config = old.clone();
+    config.controller.subnets = new.controller.subnets;
+    config.policy = new.policy;
+    config.security = new.security;
+    let settings = discovery_settings(&config)?;
+    // The link of a subnet that has been scanned may be away just now; that is no reason to refuse
+    // another interval.
+    if config.controller.subnets != old.controller.subnets {
+        plan(&settings.subnets, settings.interface.as_deref(), links)?;
     }
+    Ok(Taken { config, settings, restart })
 }
 
-impl Reloaded {
-    /// The particulars of the event.
-    pub fn payload(&self) -> Value {
-        match self {
-            Self::Taken { restart, .. } => json!({ "needs_restart": restart }),
-            Self::Refused(error) => {
-                let problems: Vec<String> = error.problems().iter().map(ToString::to_string).collect();
-                json!({ "error": error.to_string(), "problems": problems })
-            }
-        }
+/// Everything that is wrong, one by one.
+pub fn problems(refusal: &anyhow::Error) -> Vec<String> {
+    match refusal.downcast_ref::<ConfigError>().map(ConfigError::problems) {
+        None | Some([]) => vec![format!("{refusal:#}")],
+        Some(problems) => problems.iter().map(ToString::to_string).collect(),
     }
 }
 
@@ -46,71 +50,80 @@ impl Reloaded {
 mod tests {
     use super::*;
     use crate::app::config::Flags;
+    use crate::domain::address::MacAddr;
+    use std::path::Path;
     use std::time::Duration;
 
     const FILE: &str = "controller:\n  role: local\n  subnets: [10.0.1.0/24]\n";
 
-    /// Loads the first text, replaces it by the second one, and reads again, with this probe rate as a flag.
-    fn reloaded(first: &str, second: &str, probe_rate: Option<u64>) -> Reloaded {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("c.yaml");
+    fn sources(file: &Path, probe_rate: Option<u64>) -> Sources {
         let flags = Flags { probe_rate, ..Flags::default() };
-        let sources = Sources { file: Some(file.clone()), environment: Vec::new(), flags };
-        std::fs::write(&file, first).unwrap();
-        let old = load(sources.clone()).unwrap().config;
-        std::fs::write(&file, second).unwrap();
-        reload(sources, &old)
+        Sources { file: Some(file.to_owned()), environment: Vec::new(), flags }
     }
 
-    fn taken(reloaded: Reloaded) -> (Config, Vec<&'static str>) {
-        match reloaded {
-            Reloaded::Taken { config, restart } => (*config, restart),
-            Reloaded::Refused(error) => panic!("{error}"),
+    /// Loads the first text, puts the second one in its place, or nothing, and reads again on a host
+    /// with an address in 10.0.2.0/24.
+    fn reloaded(first: &str, second: Option<&str>, probe_rate: Option<u64>) -> anyhow::Result<Taken> {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("c.yaml");
+        std::fs::write(&file, first).unwrap();
+        let old = load(sources(&file, probe_rate)).unwrap().config;
+        match second {
+            Some(text) => std::fs::write(&file, text).unwrap(),
+            None => std::fs::remove_file(&file).unwrap(),
         }
+        let link = Link {
+            name: "eth0".to_owned(),
+            index: 2,
+            mac: Some(MacAddr::new([2, 0, 0, 0, 0, 1])),
+            addresses: vec!["10.0.2.9/24".parse().unwrap()],
+            running: true,
+        };
+        reload(sources(&file, probe_rate), &old, &[link])
     }
 
     #[test]
     fn what_may_change_while_it_runs_is_taken_and_a_flag_still_wins() {
         let second = "controller:\n  role: local\n  subnets: [10.0.2.0/24]\n\
                       policy:\n  discovery_interval: 60\n  probe_rate: 10\n";
-        let reloaded = reloaded(FILE, second, Some(500));
-        assert_eq!(reloaded.payload(), json!({ "needs_restart": [] }));
-        let (config, _) = taken(reloaded);
-        assert_eq!(config.controller.subnets, ["10.0.2.0/24".parse().unwrap()]);
-        assert_eq!(config.policy.discovery.interval, Duration::from_secs(60));
-        assert_eq!(config.policy.discovery.probing.rate, 500);
+        let taken = reloaded(FILE, Some(second), Some(500)).unwrap();
+        assert_eq!(taken.restart, [] as [&str; 0]);
+        assert_eq!(taken.config.controller.subnets, ["10.0.2.0/24".parse().unwrap()]);
+        assert_eq!(taken.settings.subnets, taken.config.controller.subnets);
+        assert_eq!(taken.settings.policy.interval, Duration::from_secs(60));
+        assert_eq!(taken.settings.policy.probing.rate, 500);
     }
 
     #[test]
-    fn what_needs_a_restart_is_named() {
+    fn what_needs_a_restart_is_named_and_keeps_its_value() {
         let second = format!("{FILE}  region: zone-B\ncommunication:\n  listen: 127.0.0.1:9999\n");
-        let reloaded = reloaded(FILE, &second, None);
-        assert_eq!(reloaded.payload(), json!({ "needs_restart": ["controller.region", "communication.listen"] }));
-        assert_eq!(taken(reloaded).1, ["controller.region", "communication.listen"]);
+        let taken = reloaded(FILE, Some(&second), None).unwrap();
+        assert_eq!(taken.restart, ["controller.region", "communication.listen"]);
+        assert_eq!((taken.config.controller.region, taken.settings.region), (None, None));
     }
 
     #[test]
-    fn what_is_wrong_is_refused_with_every_problem_and_shows_no_secret() {
+    fn new_subnets_must_be_on_a_link_and_old_ones_may_be_away() {
+        let elsewhere = FILE.replace("10.0.1.0", "10.0.3.0");
+        let refusal = reloaded(FILE, Some(&elsewhere), None).unwrap_err();
+        assert!(problems(&refusal)[0].contains("no interface for 10.0.3.0/24"), "{refusal:#}");
+        let same = format!("{FILE}policy:\n  discovery_interval: 60\n");
+        assert_eq!(reloaded(FILE, Some(&same), None).unwrap().settings.policy.interval, Duration::from_secs(60));
+    }
+
+    #[test]
+    fn what_is_wrong_is_refused_problem_by_problem_and_shows_no_secret() {
         let second = "controller:\n  role: local\n  subnets: [10.0.1.7/24]\n\
                       policy:\n  probe_rat: 10\nsecurity:\n  snmp_communities: [h\u{fc}nter2]\n";
-        let reloaded = reloaded(FILE, second, None);
-        let payload = reloaded.payload();
-        let problems = payload["problems"].as_array().unwrap();
-        assert_eq!(problems.len(), 3, "{payload}");
-        let text = payload.to_string();
+        let problems = problems(&reloaded(FILE, Some(second), None).unwrap_err());
+        assert_eq!(problems.len(), 3, "{problems:?}");
+        let text = problems.concat();
         assert!(text.contains("10.0.1.0/24") && text.contains("probe_rate") && !text.contains("nter2"), "{text}");
-        assert!(matches!(reloaded, Reloaded::Refused(_)));
     }
 
     #[test]
-    fn a_file_that_is_gone_is_refused() {
-        let sources = |file: &str| Sources { file: Some(file.into()), ..Sources::default() };
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("c.yaml");
-        std::fs::write(&file, FILE).unwrap();
-        let old = load(sources(file.to_str().unwrap())).unwrap().config;
-        std::fs::remove_file(&file).unwrap();
-        let reloaded = reload(sources(file.to_str().unwrap()), &old);
-        assert!(reloaded.payload()["error"].as_str().unwrap().contains("c.yaml"), "{}", reloaded.payload());
+    fn a_file_that_is_gone_is_one_problem_with_its_name() {
+        let problems = problems(&reloaded(FILE, None, None).unwrap_err());
+        assert!(problems.len() == 1 && problems[0].contains("c.yaml"), "{problems:?}");
     }
 }

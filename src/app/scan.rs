@@ -7,7 +7,7 @@ use std::time::Duration;
 use actix::System;
 use anyhow::anyhow;
 
-use crate::actors::discovery::succeeded;
+use crate::actors::discovery::{CycleResult, succeeded};
 use crate::actors::sweeper::Progress;
 use crate::algorithms::discovery::plan::plan;
 use crate::algorithms::discovery::sweep::SweepProgress;
@@ -50,8 +50,8 @@ const SHOWN_EVERY: Duration = Duration::from_millis(100);
 pub fn scan(config: &Config, save: bool, show: impl Fn(SweepProgress) + 'static) -> Result<ScanResult, Failure> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     let settings = discovery_settings(config).map_err(Failure::Usage)?;
-    plan(&settings.subnets, settings.interface.as_deref(), &links()).map_err(Failure::usage)?;
-    let carrier = SocketCarrier::open().map_err(Failure::usage)?;
+    let plans = plan(&settings.subnets, settings.interface.as_deref(), &links()).map_err(Failure::usage)?;
+    let carrier = SocketCarrier::open(plans.len()).map_err(Failure::usage)?;
     let (store, _folder) = store(config, save, &clock)?;
     let reader = store.reader().map_err(Failure::failed)?;
     let nib = OpenNib::new(store).map_err(Failure::Failed)?;
@@ -64,17 +64,27 @@ pub fn scan(config: &Config, save: bool, show: impl Fn(SweepProgress) + 'static)
             () = watch(&controller.progress, show) => None,
             _ = tokio::signal::ctrl_c() => None,
         };
+        let result = result(cycle, reader.as_ref(), save);
+        // The writer closes the file last, and so leaves nothing beside it.
+        drop(reader);
         controller.stop(DRAIN, None).await.map_err(Failure::Failed)?;
-        let report = cycle
-            .ok_or(Failure::Interrupted(libc::SIGINT))?
-            .map_err(Failure::Failed)?
-            .map_err(|error| Failure::Failed(anyhow::Error::from(error)))?;
-        if !succeeded(&report) {
-            return Err(Failure::Failed(failed(&report)));
-        }
-        let devices = seen(reader.as_ref(), &report, save).map_err(Failure::Failed)?;
-        Ok(ScanResult { report, devices })
+        result
     })
+}
+
+/// What a cycle that has ended, or was given up, comes to.
+fn result(
+    cycle: Option<anyhow::Result<CycleResult>>,
+    reader: &dyn NibReader,
+    save: bool,
+) -> Result<ScanResult, Failure> {
+    let cycle = cycle.ok_or(Failure::Interrupted(libc::SIGINT))?;
+    let report = cycle.map_err(Failure::Failed)?.map_err(Failure::failed)?;
+    if !succeeded(&report) {
+        return Err(Failure::Failed(failed(&report)));
+    }
+    let devices = seen(reader, &report, save).map_err(Failure::Failed)?;
+    Ok(ScanResult { report, devices })
 }
 
 fn store(

@@ -92,7 +92,7 @@ async fn three_cycles_make_find_and_lose_a_device() {
     let report = stage.cycle().await.unwrap();
     assert_eq!(
         (report.completeness, report.hosts, report.delta.new, report.targets),
-        (Completeness::Complete, 2, 2, 14)
+        (Completeness::Complete, 2, 2, 13)
     );
     assert!(report.nib_commit_ms.is_some() && succeeded(&report));
     let discovered = EventType::DeviceDiscovered;

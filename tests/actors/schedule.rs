@@ -96,7 +96,7 @@ async fn a_cycle_that_takes_longer_than_the_interval_leaves_ticks_out_and_is_nev
 }
 
 #[actix::test]
-async fn a_cycle_on_demand_does_not_move_the_schedule() {
+async fn the_interval_counts_from_the_last_cycle_whatever_started_it() {
     let _clock = StoppedClock::new();
     let (mut stage, mut gate) = Stage::gated(&one_link());
     stage.discovery.send(BeginSchedule).await.unwrap();
@@ -105,8 +105,10 @@ async fn a_cycle_on_demand_does_not_move_the_schedule() {
     let answer = stage.discovery.send(StartCycle(Trigger::OnDemand)).await.unwrap().unwrap();
     assert_eq!(next(&mut stage, &mut gate).await, (Trigger::OnDemand, 120));
     assert_eq!(answer.await.unwrap().unwrap().trigger, Trigger::OnDemand);
-    pass(seconds(180)).await;
-    assert_eq!(next(&mut stage, &mut gate).await, (Trigger::Scheduled, 300));
+    pass(seconds(299)).await;
+    stage.settle().await;
+    pass(seconds(1)).await;
+    assert_eq!(next(&mut stage, &mut gate).await, (Trigger::Scheduled, 420));
 }
 
 #[actix::test]

@@ -78,17 +78,19 @@ impl CycleInput {
             subnets: self.settings.subnets.clone(),
             protocols: self.settings.policy.protocols.clone(),
         };
-        let mut report = report(&order, &swept.outcomes, swept.targets, self.took());
+        let mut report = report(&order, &swept.outcomes, self.took());
         let hosts = swept.outcomes.iter_mut().flat_map(|outcome| std::mem::take(&mut outcome.hosts)).collect();
         let seen = merge(hosts);
         report.hosts = seen.values().filter(|device| !device.methods.is_empty()).count() as u64;
-        let before_commit = self.clock.elapsed();
         let mut attempt = 0;
         let mut doubtful = None;
         loop {
             attempt += 1;
             let table = self.load().await?;
-            if doubtful.is_some_and(|row| table.has(row)) {
+            if let Some((row, begun)) = doubtful
+                && table.has(row)
+            {
+                report.nib_commit_ms = Some(millis(self.clock.elapsed().saturating_sub(begun)));
                 break;
             }
             let known: Vec<KnownDevice> =
@@ -112,11 +114,16 @@ impl CycleInput {
             let mut changes = delta.changes;
             changes.extend(events(&report, &self.settings.actor, context.now));
             let row = changes.iter().find_map(row_after);
+            let begun = self.clock.elapsed();
             match self.commit(changes).await {
-                Ok(()) => break,
+                Ok(()) => {
+                    report.nib_commit_ms = Some(millis(self.clock.elapsed().saturating_sub(begun)));
+                    break;
+                }
                 Err(CycleError::Nib { source, .. }) if source.is_retryable() && attempt < ATTEMPTS => {
                     // All was written or nothing, so one row tells, and nobody else writes devices.
-                    doubtful = row.filter(|_| matches!(source, NibError::MaybeCommitted { .. }));
+                    let in_doubt = matches!(source, NibError::MaybeCommitted { .. });
+                    doubtful = row.filter(|_| in_doubt).map(|row| (row, begun));
                     self.back_off(attempt).await;
                 }
                 Err(error) => {
@@ -127,7 +134,6 @@ impl CycleInput {
                 }
             }
         }
-        report.nib_commit_ms = Some(millis(self.clock.elapsed().saturating_sub(before_commit)));
         report.duration_ms = millis(self.took());
         Ok(report)
     }

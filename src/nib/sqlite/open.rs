@@ -214,7 +214,7 @@ pub(super) fn at_rest(path: &Path) -> Result<Connection, Error> {
     for byte in path.as_os_str().as_bytes() {
         match byte {
             b'/' | b'.' | b'-' | b'_' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => {
-                uri.push(char::from(*byte).to_string())
+                uri.push(char::from(*byte).to_string());
             }
             _ => uri.push(format!("%{byte:02x}")),
         }

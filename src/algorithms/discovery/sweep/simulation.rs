@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::{LinkOutcome, LinkSweep, Step, SweepProgress, SweepSettings};
+use super::{LinkOutcome, LinkSweep, Step, SweepSettings};
 use crate::algorithms::discovery::observation::SnmpAnswer;
 use crate::algorithms::discovery::pacing::Pacer;
 use crate::algorithms::discovery::plan::{LinkPlan, plan};
@@ -363,18 +363,16 @@ fn a_second_owner_of_an_address_is_told_once() {
 }
 
 #[test]
-fn a_station_that_claims_our_own_address_is_nobody_s_answer() {
-    let mut sweep = LinkSweep::new(link_plan("10.0.1.248/30"), settings(&[Protocol::Arp]), 1);
-    let (ours, mut frame) = (Ipv4Addr::new(10, 0, 1, 250), Vec::new());
-    let mut claim = vec![0; 60];
-    arp::encode_request(&mut claim, MacAddr::new([2, 0, 0, 0, 1, 9]), ours, ours);
-    for now in (0..3_000).map(MS) {
-        while sweep.next(now, &mut frame) == Step::Send {}
-        sweep.on_frame(now, &claim);
-    }
-    assert_eq!(sweep.progress(), SweepProgress { settled: 1, targets: 1, hosts: 0 });
-    assert_eq!(sweep.next(MS(3_000), &mut frame), Step::Done);
-    assert_eq!(sweep.finish().hosts, []);
+fn a_host_that_claims_our_own_address_is_seen() {
+    let mut sweep = LinkSweep::new(link_plan("10.0.1.0/24"), settings(&[Protocol::Arp]), 1);
+    let asked = sweep.progress().targets;
+    let mut announcement = Vec::new();
+    let thief = MacAddr::new([2, 0, 0, 0, 9, 9]);
+    arp::encode_request(&mut announcement, thief, [10, 0, 1, 250].into(), [10, 0, 1, 250].into());
+    sweep.on_frame(MS(1), &announcement);
+    assert_eq!((asked, sweep.progress().settled), (253, 0));
+    let outcome = sweep.finish();
+    assert_eq!(outcome.hosts.first().map(|host| (host.address, host.mac)), Some(([10, 0, 1, 250].into(), thief)));
 }
 
 #[test]

@@ -1,0 +1,65 @@
+//! What a running daemon has: rights, threads, descriptors.
+
+use std::fs;
+
+use tempfile::TempDir;
+
+use crate::handle::{Daemon, quiet};
+use crate::lab::{Lab, LabPlan};
+use crate::program::Tested;
+
+/// A line of each thread's status (proc_pid_status(5)).
+fn of_each_thread(daemon: &Daemon, key: &str) -> Tested<Vec<String>> {
+    let mut found = Vec::new();
+    for thread in fs::read_dir(daemon.proc("task"))? {
+        let status = fs::read_to_string(thread?.path().join("status"))?;
+        let value = status.lines().find_map(|line| line.strip_prefix(key)).ok_or("no such line")?;
+        found.push(value.trim().to_owned());
+    }
+    Ok(found)
+}
+
+#[test]
+fn no_thread_has_a_right_that_it_does_not_need() -> Tested {
+    let lab = Lab::start(&LabPlan { hosts: 3, snmp: 1, silent: 0, ..LabPlan::default() })?;
+    let folder = TempDir::new()?;
+    let mut daemon = Daemon::start(&lab, &quiet("10.0.1.0/29", folder.path()))?;
+    // By its end a cycle has used every kind of thread.
+    daemon.await_cycle()?;
+    for key in ["CapEff:", "CapPrm:", "CapInh:", "CapAmb:"] {
+        let sets = of_each_thread(&daemon, key)?;
+        assert!(sets.len() >= 3, "main, sweeper, writer: {sets:?}");
+        assert!(sets.iter().all(|set| set == "0000000000000000"), "{key} {sets:?}");
+    }
+    assert!(of_each_thread(&daemon, "NoNewPrivs:")?.iter().all(|set| set == "1"));
+    // Without rights it still sweeps: the sockets were opened before.
+    daemon.signal(rustix::process::Signal::USR1)?;
+    assert_eq!(daemon.await_cycle()?["hosts"], 3);
+    Ok(())
+}
+
+#[test]
+fn descriptors_and_threads_do_not_grow_with_hosts() -> Tested {
+    /// More than what a first question to the NIB opens; fewer than hosts.
+    const SOME: usize = 6;
+    let subnet = "10.0.1.0/26".parse()?;
+    let lab = Lab::start(&LabPlan { hosts: 30, snmp: 4, silent: 2, subnet, communities: Vec::new() })?;
+    let folder = TempDir::new()?;
+    let mut daemon = Daemon::start(&lab, &quiet("10.0.1.0/26", folder.path()))?;
+    let count = |daemon: &Daemon, name: &str| -> Tested<usize> { Ok(fs::read_dir(daemon.proc(name))?.count()) };
+    let before = (count(&daemon, "fd")?, count(&daemon, "task")?);
+    let (mut most, mut looks) = (before, 0);
+    while !daemon.has_logged("discovery cycle ended") {
+        most = (most.0.max(count(&daemon, "fd")?), most.1.max(count(&daemon, "task")?));
+        looks += 1;
+    }
+    assert!(looks > 10, "the cycle was over after {looks} looks");
+    assert!(most.0 <= before.0 + SOME && most.1 <= before.1 + SOME, "descriptors and threads: {before:?}, {most:?}");
+    for _ in 0..2 {
+        daemon.signal(rustix::process::Signal::USR1)?;
+        assert_eq!(daemon.await_cycle()?["hosts"], 30);
+    }
+    let after = (count(&daemon, "fd")?, count(&daemon, "task")?);
+    assert!(after.0 <= most.0 && after.1 <= most.1 + 1, "descriptors and threads: {most:?}, {after:?}");
+    Ok(())
+}

@@ -1,0 +1,23 @@
+//! What a cycle finds: the program scans a made network and the NIB tells of it.
+//!
+//! `make test-discovery SUBNET=10.0.1.0/24` asks the same of a real network, as far as that can be
+//! judged without knowing what is there.
+
+#[expect(dead_code, reason = "the handle also serves the tests of the lab and of the daemon")]
+#[path = "lab/handle.rs"]
+mod lab;
+#[path = "program/run.rs"]
+mod program;
+
+#[path = "discovery/change.rs"]
+mod change;
+#[path = "discovery/found.rs"]
+mod found;
+#[path = "discovery/named_subnet.rs"]
+mod named_subnet;
+#[path = "discovery/output.rs"]
+mod output;
+#[path = "discovery/selection.rs"]
+mod selection;
+#[path = "discovery/site.rs"]
+mod site;
