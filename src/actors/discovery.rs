@@ -68,7 +68,8 @@ pub struct DiscoveryActor {
     scheduled: bool,
     timer: Option<SpawnHandle>,
     waiting: Vec<oneshot::Sender<CycleResult>>,
-    draining: Option<oneshot::Sender<()>>,
+    /// Those who wait for the end; nobody while it goes on.
+    draining: Vec<oneshot::Sender<()>>,
 }
 
 /// How a cycle ended, for whoever asked for it.
@@ -139,12 +140,12 @@ impl DiscoveryActor {
             scheduled: false,
             timer: None,
             waiting: Vec::new(),
-            draining: None,
+            draining: Vec::new(),
         }
     }
 
     fn start_cycle(&mut self, trigger: Trigger, ctx: &mut Context<Self>) -> Result<(), Refused> {
-        if self.draining.is_some() {
+        if !self.draining.is_empty() {
             return Err(Refused::Stopping);
         }
         if self.running {
@@ -194,10 +195,16 @@ impl DiscoveryActor {
         if self.listener.try_send(CycleEnded(result)).is_err() {
             warn!("the health actor is behind: a cycle is missing in its figures");
         }
-        if let Some(drained) = self.draining.take() {
-            let _told = drained.send(());
-            ctx.stop();
+        if !self.draining.is_empty() {
+            self.drained(ctx);
         }
+    }
+
+    fn drained(&mut self, ctx: &mut Context<Self>) {
+        for asker in self.draining.drain(..) {
+            let _told = asker.send(());
+        }
+        ctx.stop();
     }
 
     fn tell(&self, result: &CycleResult) {
@@ -314,14 +321,13 @@ impl Handler<Drain> for DiscoveryActor {
 
     fn handle(&mut self, _: Drain, ctx: &mut Self::Context) -> Self::Result {
         let (drained, answer) = oneshot::channel();
+        self.draining.push(drained);
         self.scheduled = false;
         self.wind_up(ctx);
         if self.running {
             self.sweeper.cancel();
-            self.draining = Some(drained);
         } else {
-            let _told = drained.send(());
-            ctx.stop();
+            self.drained(ctx);
         }
         MessageResult(answer)
     }

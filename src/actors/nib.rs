@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 
 use super::Ping;
 use crate::domain::change::Change;
-use crate::domain::device::{Device, DeviceId};
+use crate::domain::device::{Device, DeviceId, Version};
 use crate::domain::fact::FactRow;
 use crate::nib::writer::{CloseError, NibWriter, SubmitError};
 use crate::nib::{Committed, NibError, NibReader};
@@ -57,6 +57,15 @@ pub struct DeviceTable {
     pub devices: Vec<(Device, Vec<FactRow>)>,
     /// The lowest id that has never been used.
     pub next: DeviceId,
+}
+
+impl DeviceTable {
+    /// Whether there is such a row.
+    pub fn has(&self, (id, version): (DeviceId, Version)) -> bool {
+        self.devices
+            .binary_search_by_key(&id, |(device, _)| device.id)
+            .is_ok_and(|place| self.devices.get(place).is_some_and(|(device, _)| device.version == version))
+    }
 }
 
 impl NibActor {

@@ -219,7 +219,7 @@ pub struct FolderStatus {
     pub devices: DeviceCounts,
     /// How many events there are.
     pub events: u64,
-    /// The last cycle that ended.
+    /// The last cycle that was swept. One that could not begin has no report, only an event.
     pub last_cycle: Option<CycleReport>,
 }
 
@@ -252,7 +252,10 @@ pub fn status(path: &Path, folder: &Path, reader: &dyn NibReader) -> Result<Fold
     }
     let completed = reader.last_event(EventType::DiscoveryCycleCompleted)?;
     let failed = reader.last_event(EventType::DiscoveryCycleFailed)?;
-    let last = completed.into_iter().chain(failed).max_by_key(|event| event.seq);
+    let reports = completed.into_iter().chain(failed).filter_map(|event| {
+        let report: CycleReport = serde_json::from_value(event.payload).ok()?;
+        Some((event.seq, report))
+    });
     let user = DataFolder::user(folder);
     Ok(FolderStatus {
         nib: path.to_owned(),
@@ -261,7 +264,7 @@ pub fn status(path: &Path, folder: &Path, reader: &dyn NibReader) -> Result<Fold
         started_at: reader.last_event(EventType::ControllerStarted)?.map(|event| event.timestamp),
         devices,
         events: reader.next_event()?.number(),
-        last_cycle: last.and_then(|event| serde_json::from_value(event.payload).ok()),
+        last_cycle: reports.max_by_key(|(seq, _)| *seq).map(|(_, report)| report),
     })
 }
 
@@ -272,3 +275,6 @@ pub fn status(path: &Path, folder: &Path, reader: &dyn NibReader) -> Result<Fold
 pub fn open(path: &Path) -> Result<SqliteReader, OpenError> {
     SqliteReader::open(path)
 }
+
+#[cfg(test)]
+mod tests;

@@ -45,3 +45,85 @@ pub fn problems(refusal: &anyhow::Error) -> Vec<String> {
         Some(problems) => problems.iter().map(ToString::to_string).collect(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::config::Flags;
+    use crate::domain::address::MacAddr;
+    use std::path::Path;
+    use std::time::Duration;
+
+    const FILE: &str = "controller:\n  role: local\n  subnets: [10.0.1.0/24]\n";
+
+    fn sources(file: &Path, probe_rate: Option<u64>) -> Sources {
+        let flags = Flags { probe_rate, ..Flags::default() };
+        Sources { file: Some(file.to_owned()), environment: Vec::new(), flags }
+    }
+
+    /// Loads the first text, puts the second one in its place, or nothing, and reads again on a host
+    /// with an address in 10.0.2.0/24.
+    fn reloaded(first: &str, second: Option<&str>, probe_rate: Option<u64>) -> anyhow::Result<Taken> {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("c.yaml");
+        std::fs::write(&file, first).unwrap();
+        let old = load(sources(&file, probe_rate)).unwrap().config;
+        match second {
+            Some(text) => std::fs::write(&file, text).unwrap(),
+            None => std::fs::remove_file(&file).unwrap(),
+        }
+        let link = Link {
+            name: "eth0".to_owned(),
+            index: 2,
+            mac: Some(MacAddr::new([2, 0, 0, 0, 0, 1])),
+            addresses: vec!["10.0.2.9/24".parse().unwrap()],
+            running: true,
+        };
+        reload(sources(&file, probe_rate), &old, &[link])
+    }
+
+    #[test]
+    fn what_may_change_while_it_runs_is_taken_and_a_flag_still_wins() {
+        let second = "controller:\n  role: local\n  subnets: [10.0.2.0/24]\n\
+                      policy:\n  discovery_interval: 60\n  probe_rate: 10\n";
+        let taken = reloaded(FILE, Some(second), Some(500)).unwrap();
+        assert_eq!(taken.restart, [] as [&str; 0]);
+        assert_eq!(taken.config.controller.subnets, ["10.0.2.0/24".parse().unwrap()]);
+        assert_eq!(taken.settings.subnets, taken.config.controller.subnets);
+        assert_eq!(taken.settings.policy.interval, Duration::from_secs(60));
+        assert_eq!(taken.settings.policy.probing.rate, 500);
+    }
+
+    #[test]
+    fn what_needs_a_restart_is_named_and_keeps_its_value() {
+        let second = format!("{FILE}  region: zone-B\ncommunication:\n  listen: 127.0.0.1:9999\n");
+        let taken = reloaded(FILE, Some(&second), None).unwrap();
+        assert_eq!(taken.restart, ["controller.region", "communication.listen"]);
+        assert_eq!((taken.config.controller.region, taken.settings.region), (None, None));
+    }
+
+    #[test]
+    fn new_subnets_must_be_on_a_link_and_old_ones_may_be_away() {
+        let elsewhere = FILE.replace("10.0.1.0", "10.0.3.0");
+        let refusal = reloaded(FILE, Some(&elsewhere), None).unwrap_err();
+        assert!(problems(&refusal)[0].contains("no interface for 10.0.3.0/24"), "{refusal:#}");
+        let same = format!("{FILE}policy:\n  discovery_interval: 60\n");
+        assert_eq!(reloaded(FILE, Some(&same), None).unwrap().settings.policy.interval, Duration::from_secs(60));
+    }
+
+    #[test]
+    fn what_is_wrong_is_refused_problem_by_problem_and_shows_no_secret() {
+        let second = "controller:\n  role: local\n  subnets: [10.0.1.7/24]\n\
+                      policy:\n  probe_rat: 10\nsecurity:\n  snmp_communities: [h\u{fc}nter2]\n";
+        let problems = problems(&reloaded(FILE, Some(second), None).unwrap_err());
+        assert_eq!(problems.len(), 3, "{problems:?}");
+        let text = problems.concat();
+        assert!(text.contains("10.0.1.0/24") && text.contains("probe_rate") && !text.contains("nter2"), "{text}");
+    }
+
+    #[test]
+    fn a_file_that_is_gone_is_one_problem_with_its_name() {
+        let problems = problems(&reloaded(FILE, None, None).unwrap_err());
+        assert!(problems.len() == 1 && problems[0].contains("c.yaml"), "{problems:?}");
+    }
+}

@@ -44,4 +44,21 @@ mod tests {
         assert_eq!(before("1970-01-01T00:00:05Z", now), Ok(Timestamp::from_millis(5_000)));
         assert!(before("yesterday", now).unwrap_err().to_string().contains("\"yesterday\""));
     }
+    #[test]
+    fn a_span_with_a_sign_is_a_span_back_all_the_same_and_one_that_is_too_long_ends_at_the_beginning() {
+        let now = Timestamp::from_millis(1_000_000_000);
+        assert_eq!(before("-15m", now), before("15m", now));
+        assert_eq!(before("0s", now), Ok(now));
+        assert!(before("7000d", now).unwrap() < Timestamp::from_millis(0));
+    }
+
+    #[test]
+    fn what_has_no_certain_length_or_no_unit_is_refused_by_its_text() {
+        let now = Timestamp::from_millis(0);
+        for text in ["", " ", "15", "1y", "1mo", "2026-11-21", "2026-11-21T10:00:00", "15 minuts", "99999999999999999d"]
+        {
+            let refusal = before(text, now).unwrap_err().to_string();
+            assert!(refusal.contains(&format!("{text:?}")) && refusal.contains("15m"), "{refusal}");
+        }
+    }
 }

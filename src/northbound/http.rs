@@ -6,7 +6,8 @@ use std::time::Duration;
 use actix::{Addr, MailboxError};
 use actix_web::dev::Server;
 use actix_web::http::StatusCode;
-use actix_web::{App, HttpResponse, HttpServer, web};
+use actix_web::http::header::{ALLOW, HeaderValue};
+use actix_web::{App, HttpResponse, HttpServer, Route, web};
 use serde_json::json;
 
 use crate::actors::health::{CheckHealth, HealthActor, PING_DEADLINE, ReadStatus, RenderMetrics};
@@ -29,13 +30,14 @@ pub fn serve(listener: TcpListener, health: Addr<HealthActor>) -> std::io::Resul
 
 /// The routes, for an application that asks this actor.
 pub fn routes(health: Addr<HealthActor>) -> impl FnOnce(&mut web::ServiceConfig) {
-    |config| {
+    let at = |path, route: Route| web::resource(path).route(route).default_service(web::to(read_only));
+    move |config| {
         config
             .app_data(web::Data::new(health))
-            .route("/healthz", web::get().to(healthz))
-            .route("/readyz", web::get().to(readyz))
-            .route("/metrics", web::get().to(metrics))
-            .route("/api/v1/status", web::get().to(status))
+            .service(at("/healthz", web::get().to(healthz)))
+            .service(at("/readyz", web::get().to(readyz)))
+            .service(at("/metrics", web::get().to(metrics)))
+            .service(at("/api/v1/status", web::get().to(status)))
             .default_service(web::to(unknown));
     }
 }
@@ -71,6 +73,12 @@ async fn status(health: web::Data<Addr<HealthActor>>) -> HttpResponse {
 
 async fn unknown() -> HttpResponse {
     problem(StatusCode::NOT_FOUND, "there are /healthz, /readyz, /metrics and /api/v1/status")
+}
+
+async fn read_only() -> HttpResponse {
+    let mut refusal = problem(StatusCode::METHOD_NOT_ALLOWED, "nothing can be changed here; ask with GET");
+    refusal.headers_mut().insert(ALLOW, HeaderValue::from_static("GET"));
+    refusal
 }
 
 async fn ask<T>(answer: impl Future<Output = Result<T, MailboxError>>) -> Result<T, HttpResponse> {

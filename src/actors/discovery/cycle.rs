@@ -14,6 +14,7 @@ use crate::algorithms::discovery::merge::merge;
 use crate::algorithms::discovery::report::{CycleOrder, events, report};
 use crate::domain::change::Change;
 use crate::domain::cycle::{Completeness, CycleReport, Trigger, millis};
+use crate::domain::device::{DeviceId, Version};
 use crate::domain::event::{EventType, NewEvent};
 use crate::domain::time::{Clock, Timestamp};
 use crate::nib::NibError;
@@ -82,9 +83,16 @@ impl CycleInput {
         let seen = merge(hosts);
         report.hosts = seen.values().filter(|device| !device.methods.is_empty()).count() as u64;
         let mut attempt = 0;
+        let mut doubtful = None;
         loop {
             attempt += 1;
             let table = self.load().await?;
+            if let Some((row, begun)) = doubtful
+                && table.has(row)
+            {
+                report.nib_commit_ms = Some(millis(self.clock.elapsed().saturating_sub(begun)));
+                break;
+            }
             let known: Vec<KnownDevice> =
                 table.devices.into_iter().map(|(device, facts)| KnownDevice { device, facts }).collect();
             let context = Context {
@@ -105,6 +113,7 @@ impl CycleInput {
             report.duration_ms = millis(self.took());
             let mut changes = delta.changes;
             changes.extend(events(&report, &self.settings.actor, context.now));
+            let row = changes.iter().find_map(row_after);
             let begun = self.clock.elapsed();
             match self.commit(changes).await {
                 Ok(()) => {
@@ -112,6 +121,9 @@ impl CycleInput {
                     break;
                 }
                 Err(CycleError::Nib { source, .. }) if source.is_retryable() && attempt < ATTEMPTS => {
+                    // All was written or nothing, so one row tells, and nobody else writes devices.
+                    let in_doubt = matches!(source, NibError::MaybeCommitted { .. });
+                    doubtful = row.filter(|_| in_doubt).map(|row| (row, begun));
                     self.back_off(attempt).await;
                 }
                 Err(error) => {
@@ -171,6 +183,16 @@ impl CycleInput {
             timestamp: self.clock.now(),
             payload: serde_json::json!({ "trigger": self.trigger, "error": chain(error) }),
         })
+    }
+}
+
+/// The row that a change of a device leaves behind.
+fn row_after(change: &Change) -> Option<(DeviceId, Version)> {
+    match change {
+        Change::InsertDevice(device) => Some((device.id, device.version)),
+        Change::UpdateDevice(device) => Some((device.id, device.version.next())),
+        Change::TouchDevice { id, version, .. } => Some((*id, version.next())),
+        Change::PutFact(_) | Change::Append(_) => None,
     }
 }
 

@@ -1,0 +1,16 @@
+//! The actors as they work together: on scripted links, on a NIB in memory, on virtual time.
+
+#[path = "actors/carrier.rs"]
+mod carrier;
+#[path = "actors/cycles.rs"]
+mod cycles;
+#[path = "actors/health.rs"]
+mod health;
+#[path = "actors/nib.rs"]
+mod nib;
+#[path = "actors/schedule.rs"]
+mod schedule;
+#[path = "actors/stage.rs"]
+mod stage;
+#[path = "actors/sweeps.rs"]
+mod sweeps;
