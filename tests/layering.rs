@@ -7,6 +7,8 @@
 
 #[path = "layering/absences.rs"]
 mod absences;
+#[path = "layering/architecture.rs"]
+mod architecture;
 #[path = "layering/documents.rs"]
 mod documents;
 #[path = "layering/files.rs"]

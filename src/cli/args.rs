@@ -228,6 +228,10 @@ pub struct EventsArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  pdsno status
+  pdsno status --format json --data-dir /var/lib/pdsno | jq .last_cycle")]
 pub struct StatusArgs {
     /// How to print
     #[arg(long, value_enum, default_value = "table")]
@@ -266,6 +270,7 @@ pub enum NibCommand {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Example:\n  pdsno nib check --data-dir /var/lib/pdsno")]
 pub struct NibCheckArgs {
     #[command(flatten)]
     pub common: Common,
@@ -301,6 +306,7 @@ pub struct ConfigCheckArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Example:\n  pdsno config show --config config/context_runtime.yaml --probe-rate 500")]
 pub struct ConfigShowArgs {
     /// How to print
     #[arg(long, value_enum, default_value = "table")]

@@ -47,7 +47,7 @@ pub fn check(args: &NibCheckArgs) -> Result<(), Ended> {
         ));
     }
     report.problems.iter().for_each(|problem| output::note(&format!("problem: {problem}")));
-    Err(Failure::Failed(anyhow!("{path} has {} problems", report.problem_count)).into())
+    Err(Failure::Failed(anyhow!("{path} is not sound: problems found: {}", report.problem_count)).into())
 }
 
 pub fn backup(args: &NibBackupArgs) -> Result<(), Ended> {

@@ -43,10 +43,14 @@ impl Daemon {
             // Ends with the program, or with whoever listened.
             BufReader::new(stderr).lines().map_while(Result::ok).try_for_each(|line| told.send(line))
         });
-        let program = lab.program_of(&waiting).or_else(|error| {
-            let said: Vec<String> = lines.iter().collect();
-            Err(format!("{error}: {}", said.join("\n")))
-        })?;
+        let program = match lab.program_of(&waiting) {
+            Ok(program) => program,
+            Err(error) => {
+                waiting.kill()?;
+                waiting.wait()?;
+                return Err(format!("{error}: {}", lines.iter().collect::<Vec<_>>().join("\n")).into());
+            }
+        };
         Ok(Self { waiting, program, lines, log: Vec::new() })
     }
 

@@ -3,7 +3,7 @@
 use proc_macro2::TokenTree;
 
 use crate::source::{Source, files, hold, program};
-use crate::tokens::{attribute, identifiers, inside, is_punct, paths, program_tokens, tokens};
+use crate::tokens::{attribute, identifiers, inside, is_punct, paths, paths_among, program_tokens, tokens};
 
 /// Names that must not be written in the program, with what is wrong with them.
 const BANNED: [(&str, &str); 9] = [
@@ -98,6 +98,13 @@ fn exceptions(source: &Source, tokens: &[TokenTree], said: &mut Vec<String>) {
     }
 }
 
+/// Waiting without knowing for what; in tests, too.
+fn sleeps(source: &Source) -> Vec<String> {
+    let paths = paths_among(&tokens(source), source).into_iter();
+    let sleeps = paths.filter(|path| path.segments.join("::").ends_with("thread::sleep"));
+    sleeps.map(|path| source.say(path.line, "nothing sleeps: wait for an event, with a deadline")).collect()
+}
+
 fn without_reason(source: &Source) -> Vec<String> {
     let mut said = Vec::new();
     unreasoned(source, &tokens(source), &mut said);
@@ -114,6 +121,16 @@ fn every_lint_exception_has_a_reason() {
     for folder in ["src", "tests", "benches"] {
         hold(&files(folder), without_reason);
     }
+}
+
+#[test]
+fn nothing_sleeps() {
+    for folder in ["src", "tests", "benches"] {
+        hold(&files(folder), sleeps);
+    }
+    let asleep = "#[test]\nfn f() { std::thread::sleep(TIME); }\nuse std::thread::{sleep, spawn};";
+    assert_eq!(sleeps(&Source::made_up("tests/a.rs", asleep)).len(), 2);
+    assert_eq!(sleeps(&Source::made_up("tests/a.rs", "fn f() { std::thread::park(); }")), [""; 0]);
 }
 
 #[test]

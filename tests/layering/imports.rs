@@ -4,7 +4,7 @@ use crate::source::{Source, hold, program};
 use crate::tokens::{NamedPath, identifiers, paths, program_tokens};
 
 /// Each layer with those that it may use, itself aside. `bin` is the tools beside the program.
-const LAYERS: &[(&str, &[&str])] = &[
+pub const LAYERS: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("wire", &["domain"]),
     ("nib", &["domain"]),
@@ -135,6 +135,9 @@ fn foreign(layer: &str, segments: &[String]) -> Option<String> {
         let impure = IMPURE.iter().find(|impure| within(name, impure) || within(impure, name));
         return impure.filter(|_| PURE.contains(&layer)).map(|impure| format!("{layer} may not use {impure}"));
     }
+    if first == "fastrand" && segments.get(1).is_none_or(|name| name != "Rng") {
+        return Some("randomness is a parameter: take a seed, and a generator made from it".to_owned());
+    }
     let (_, layers) = CRATES.iter().find(|(name, _)| name == first)?;
     (!layers.is_empty() && !layers.contains(&layer)).then(|| format!("{layer} may not use the crate {first}"))
 }
@@ -207,6 +210,7 @@ fn layers_that_compute_touch_nothing() {
         assert!(!said("src/algorithms/a.rs", text).is_empty(), "{text}");
         assert_eq!(said("src/app/a.rs", text), [""; 0]);
     }
+    assert_eq!(said("src/algorithms/a.rs", "fn f() { fastrand::u8(..); fastrand::Rng::with_seed(1); }").len(), 1);
     assert_eq!(said("src/wire/a.rs", "async fn f() {}"), ["src/wire/a.rs:1: wire computes and does not wait"]);
     assert_eq!(said("src/domain/a.rs", "use std::{net::Ipv4Addr, time::Duration};"), [""; 0]);
 }

@@ -90,9 +90,14 @@ pub fn test_modules(source: &Source) -> Vec<String> {
 
 /// Every path that is written in the program, wherever it stands.
 pub fn paths(source: &Source) -> Vec<NamedPath> {
+    paths_among(&program_tokens(source), source)
+}
+
+/// Every path among some tokens of a source.
+pub fn paths_among(tokens: &[TokenTree], source: &Source) -> Vec<NamedPath> {
     let mut found = Vec::new();
     let module: Vec<String> = source.module().into_iter().map(str::to_owned).collect();
-    collect(&program_tokens(source), &module, &mut found);
+    collect(tokens, &module, &mut found);
     found
 }
 

@@ -195,7 +195,10 @@ fn check_subnets(config: &Config, reader: &mut Reader<'_>) {
         && subnets.is_empty()
         && all_read
     {
-        let reason = format!("the role {role} needs a subnet to discover, for example --subnets 10.0.1.0/24");
+        let reason = format!(
+            "the role {role} needs a subnet to discover; say --subnets, or name it after `pdsno scan`, \
+             for example 10.0.1.0/24"
+        );
         reader.refuse(SUBNETS, None, reason);
     }
 }
