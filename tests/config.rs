@@ -142,7 +142,7 @@ fn samples() -> Vec<Sample> {
             "security.snmp_communities",
             "[one, two]",
             "three",
-            ("--communities", "", |f| f.communities = Some(vec![SecretString::from("four")])),
+            ("--community", "", |f| f.communities = Some(vec![SecretString::from("four")])),
         ),
     ]
 }
@@ -819,7 +819,7 @@ fn the_stronger_of_list_and_file_holds_and_the_other_is_told() {
     let loaded = load(sources).unwrap();
     assert_eq!(communities(&loaded), ["three"]);
     assert!(loaded.notes()[0].starts_with("security.snmp_communities_file: set by "), "{:?}", loaded.notes());
-    assert_eq!(row(&loaded, "security.snmp_communities").origin, Origin::Flag("--communities"));
+    assert_eq!(row(&loaded, "security.snmp_communities").origin, Origin::Flag("--community"));
 }
 
 #[test]
