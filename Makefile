@@ -46,8 +46,8 @@ deny: ## Check licences, banned crates and sources (needs cargo-deny)
 setcap: release ## Let the program open raw sockets without root
 	$(if $(filter 0,$(shell id -u)),,sudo) setcap cap_net_raw+ep target/release/pdsno
 
-vendor-table: ## Pack the IEEE's registry files into the vendor table that ships with the program
-	cargo run --release --features vendor-table --bin vendor-table
+vendor-table: ## Pack registry files of the IEEE into the vendor table: make vendor-table CSV="mam.csv oui.csv …"
+	cargo run --release --features vendor-table --bin pack_vendor_table -- src/algorithms/discovery/vendor/oui.bin $(CSV)
 
 clean: ## Remove what was built
 	cargo clean

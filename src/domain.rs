@@ -8,6 +8,7 @@ pub mod device;
 pub mod event;
 pub mod fact;
 pub mod link;
+mod names;
 pub mod policy;
 pub mod protocol;
 pub mod secret;

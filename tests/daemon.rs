@@ -1,4 +1,5 @@
 //! The daemon as an operator meets it: its start, its answers, its signals and its end.
+#![expect(clippy::disallowed_methods, reason = "a process that runs is waited for by the machine's clock")]
 
 #[expect(dead_code, reason = "the handle also serves the tests of the lab and of discovery")]
 #[path = "lab/handle.rs"]

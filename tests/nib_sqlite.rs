@@ -8,6 +8,7 @@ mod samples;
 mod scene;
 
 use std::fs;
+use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
@@ -259,6 +260,27 @@ fn a_reader_of_a_nib_at_rest_says_so_when_a_controller_opens_it() {
     let error = reader.next_event().unwrap_err();
     assert!(error.is_retryable(), "{error:?}");
     SqliteReader::open(&scene.path).unwrap().next_event().unwrap();
+}
+
+#[test]
+fn a_checkpoint_that_stopped_half_way_is_no_damage() {
+    let scene = Scene::with_devices(1);
+    let mut nib = SqliteNib::open(&scene.path, OpenMode::Current).unwrap();
+    let growth: Vec<Change> = (2..200).flat_map(|number| [insert(number), append(number)]).collect();
+    nib.commit(&growth).unwrap();
+    // What a kill leaves: the first page is of the new state, the pages that it counts are not there.
+    let left = Scene::empty();
+    for suffix in ["", "-wal"] {
+        let of = |scene: &Scene| scene.path.with_file_name(format!("nib.sqlite{suffix}"));
+        fs::copy(of(&scene), of(&left)).unwrap();
+    }
+    fs::File::options().write(true).open(&left.path).unwrap().write_all_at(&500_u32.to_be_bytes(), 28).unwrap();
+
+    let reader = SqliteReader::open(&left.path).unwrap();
+    assert_eq!(reader.device(id(199)).unwrap(), Some(device(199)));
+    assert!(check(&left.path).unwrap().is_sound());
+    backup(&left.path, &left.path.with_file_name("copy")).unwrap();
+    SqliteNib::open(&left.path, OpenMode::Current).unwrap().commit(&[append(3)]).unwrap();
 }
 
 #[test]

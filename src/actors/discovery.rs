@@ -64,6 +64,8 @@ pub struct DiscoveryActor {
     commits: Recipient<Commit>,
     listener: Recipient<CycleEnded>,
     running: bool,
+    /// Whether cycles are started by the clock, too.
+    scheduled: bool,
     timer: Option<SpawnHandle>,
     waiting: Vec<oneshot::Sender<CycleResult>>,
     draining: Option<oneshot::Sender<()>>,
@@ -134,6 +136,7 @@ impl DiscoveryActor {
             commits,
             listener,
             running: false,
+            scheduled: false,
             timer: None,
             waiting: Vec::new(),
             draining: None,
@@ -148,6 +151,7 @@ impl DiscoveryActor {
             return Err(Refused::Running);
         }
         self.running = true;
+        self.wind_up(ctx);
         let order = SweepOrder {
             subnets: self.settings.subnets.clone(),
             interface: self.settings.interface.clone(),
@@ -238,17 +242,14 @@ impl DiscoveryActor {
         }
     }
 
-    fn schedule(&mut self, ctx: &mut Context<Self>) {
+    /// Sets the timer for the next scheduled cycle: an interval from now, the start of this one.
+    fn wind_up(&mut self, ctx: &mut Context<Self>) {
         if let Some(timer) = self.timer.take() {
             ctx.cancel_future(timer);
         }
-        // From the start of one cycle to the start of the next, whatever the cycle takes.
-        self.timer = Some(ctx.run_interval(self.settings.policy.interval, |_, ctx| {
-            // A mailbox that is full of work is late already; the next tick comes.
-            if ctx.address().try_send(Tick).is_err() {
-                warn!("discovery is behind: a scheduled cycle is left out");
-            }
-        }));
+        if self.scheduled {
+            self.timer = Some(ctx.notify_later(Tick, self.settings.policy.interval));
+        }
     }
 }
 
@@ -266,9 +267,10 @@ impl Handler<BeginSchedule> for DiscoveryActor {
     type Result = ();
 
     fn handle(&mut self, _: BeginSchedule, ctx: &mut Self::Context) {
-        self.schedule(ctx);
+        self.scheduled = true;
         if let Err(refused) = self.start_cycle(Trigger::Bootstrap, ctx) {
             warn!(%refused, "no bootstrap cycle");
+            self.wind_up(ctx);
         }
     }
 }
@@ -279,6 +281,7 @@ impl Handler<Tick> for DiscoveryActor {
     fn handle(&mut self, _: Tick, ctx: &mut Self::Context) {
         if let Err(refused) = self.start_cycle(Trigger::Scheduled, ctx) {
             warn!(%refused, "scheduled discovery cycle left out");
+            self.wind_up(ctx);
         }
     }
 }
@@ -300,8 +303,8 @@ impl Handler<Reconfigure> for DiscoveryActor {
     fn handle(&mut self, Reconfigure(settings): Reconfigure, ctx: &mut Self::Context) {
         let interval_changed = settings.policy.interval != self.settings.policy.interval;
         self.settings = settings;
-        if interval_changed && self.timer.is_some() {
-            self.schedule(ctx);
+        if interval_changed {
+            self.wind_up(ctx);
         }
     }
 }
@@ -311,9 +314,8 @@ impl Handler<Drain> for DiscoveryActor {
 
     fn handle(&mut self, _: Drain, ctx: &mut Self::Context) -> Self::Result {
         let (drained, answer) = oneshot::channel();
-        if let Some(timer) = self.timer.take() {
-            ctx.cancel_future(timer);
-        }
+        self.scheduled = false;
+        self.wind_up(ctx);
         if self.running {
             self.sweeper.cancel();
             self.draining = Some(drained);

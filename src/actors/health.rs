@@ -46,6 +46,7 @@ pub struct Identity {
 pub struct HealthActor {
     identity: Identity,
     clock: Arc<dyn Clock>,
+    started: Duration,
     metrics: Metrics,
     watched: Vec<(&'static str, Recipient<Ping>)>,
     cycles: u64,
@@ -102,7 +103,8 @@ impl HealthActor {
     /// An actor that knows nothing yet but who this is.
     pub fn new(identity: Identity, clock: Arc<dyn Clock>) -> Self {
         let metrics = Metrics::new(identity.version, identity.started_at);
-        Self { identity, clock, metrics, watched: Vec::new(), cycles: 0, last_cycle: None, last_error: None }
+        let started = clock.elapsed();
+        Self { identity, clock, started, metrics, watched: Vec::new(), cycles: 0, last_cycle: None, last_error: None }
     }
 }
 
@@ -141,12 +143,14 @@ impl Handler<CheckHealth> for HealthActor {
     type Result = ResponseFuture<Health>;
 
     fn handle(&mut self, _: CheckHealth, _: &mut Self::Context) -> Self::Result {
-        let pings: Vec<_> = self.watched.iter().map(|(name, actor)| (*name, actor.send(Ping))).collect();
+        // All deadlines begin now, so that several silent actors are named as soon as one.
+        let ping = |actor: &Recipient<Ping>| tokio::time::timeout(PING_DEADLINE, actor.send(Ping));
+        let pings: Vec<_> = self.watched.iter().map(|(name, actor)| (*name, ping(actor))).collect();
         let discovered = self.cycles > 0;
         Box::pin(async move {
             let mut silent = Vec::new();
             for (name, ping) in pings {
-                if !matches!(tokio::time::timeout(PING_DEADLINE, ping).await, Ok(Ok(()))) {
+                if !matches!(ping.await, Ok(Ok(()))) {
                     silent.push(name);
                 }
             }
@@ -161,7 +165,7 @@ impl Handler<ReadStatus> for HealthActor {
     fn handle(&mut self, _: ReadStatus, _: &mut Self::Context) -> Self::Result {
         MessageResult(Status {
             identity: self.identity.clone(),
-            uptime_seconds: self.clock.now().since(self.identity.started_at).as_secs(),
+            uptime_seconds: self.clock.elapsed().saturating_sub(self.started).as_secs(),
             cycles: self.cycles,
             last_cycle: self.last_cycle.clone(),
             last_error: self.last_error.clone(),

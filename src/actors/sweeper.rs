@@ -49,8 +49,6 @@ pub struct Swept {
     pub outcomes: Vec<LinkOutcome>,
     /// The addresses that were asked on links that worked: their silence means something.
     pub asked: Vec<AddressSet>,
-    /// How many addresses there are on all links.
-    pub targets: usize,
     /// Whether the sweep was ended before its time; then silence means nothing.
     pub cancelled: bool,
 }
@@ -87,16 +85,13 @@ impl Progress {
         }
     }
 
-    fn show(&self, sweeps: &[LinkSweep]) {
-        let sum = |part: fn(SweepProgress) -> usize| sweeps.iter().map(|sweep| part(sweep.progress())).sum();
+    fn show(&self, lanes: &[Lane]) {
+        let sum = |part: fn(SweepProgress) -> usize| lanes.iter().map(|lane| part(lane.sweep.progress())).sum();
         self.settled.store(sum(|progress| progress.settled), Ordering::Relaxed);
         self.targets.store(sum(|progress| progress.targets), Ordering::Relaxed);
         self.hosts.store(sum(|progress| progress.hosts), Ordering::Relaxed);
     }
 }
-
-/// Finds the interfaces of this host.
-pub type FindLinks = fn() -> Vec<Link>;
 
 struct Job {
     order: SweepOrder,
@@ -119,13 +114,13 @@ impl std::fmt::Debug for Job {
 }
 
 impl Sweeper {
-    /// Starts the thread.
+    /// Starts the thread; `find_links` tells the interfaces of this host as they are now.
     ///
     /// # Errors
     /// When the system has no thread left.
     pub fn start(
         mut carrier: impl Carrier + Send + 'static,
-        find_links: FindLinks,
+        find_links: impl Fn() -> Vec<Link> + Send + 'static,
         clock: Arc<dyn Clock>,
     ) -> std::io::Result<Self> {
         // Room for the one order that comes while the thread is on its way back to wait for it.
@@ -134,7 +129,7 @@ impl Sweeper {
         let progress = Arc::new(Progress::default());
         let (watched, shown) = (Arc::clone(&cancel), Arc::clone(&progress));
         let thread = std::thread::Builder::new().name("sweeper".to_owned()).spawn(move || {
-            work(&waiting, &mut carrier, find_links, clock.as_ref(), &watched, &shown);
+            work(&waiting, &mut carrier, &find_links, clock.as_ref(), &watched, &shown);
         })?;
         Ok(Self { jobs: Some(jobs), cancel, progress, thread: Some(thread) })
     }
@@ -179,14 +174,14 @@ impl Drop for Sweeper {
 fn work(
     jobs: &Receiver<Job>,
     carrier: &mut impl Carrier,
-    find_links: FindLinks,
+    find_links: &dyn Fn() -> Vec<Link>,
     clock: &dyn Clock,
     cancel: &AtomicBool,
     progress: &Progress,
 ) {
     while let Ok(Job { order, reply }) = jobs.recv() {
         let plans = plan(&order.subnets, order.interface.as_deref(), &find_links());
-        let swept = plans.map(|plans| sweep(plans, &order, carrier, clock, cancel, progress));
+        let swept = plans.map(|plans| sweep(plans, &order, carrier, find_links, clock, cancel, progress));
         // Whoever asked may be gone; then nobody wants to know.
         let _told = reply.send(swept.map_err(SweepError::from));
     }
@@ -194,18 +189,27 @@ fn work(
 
 /// The longest time without a look at the cancel flag.
 const ATTENTION: Duration = Duration::from_millis(50);
-/// How long a full queue of an interface gets to empty itself.
+/// How long a full queue of an interface gets to empty itself before it is tried again.
 const QUEUE_FULL: Duration = Duration::from_micros(500);
+/// How long it may stay full before the link counts as unusable.
+const QUEUE_STUCK: Duration = Duration::from_secs(5);
+/// Frames read from a link, or datagrams, before it is looked at what is to be sent and whether to
+/// end: a link that is flooded must not hold the sweep up.
+const AT_ONCE: usize = 1_024;
 /// Longer than any frame of an Ethernet with ordinary MTU; what is cut would not have been an answer.
 const FRAME: usize = 2_048;
 /// The longest UDP datagram.
 const DATAGRAM: usize = 65_535;
 
 /// Sweeps all links at once: sends what is due, reads what came, waits, until all are done.
+///
+/// Frames leave without an error on a link that has no carrier, so it is asked of the interfaces
+/// themselves, before and after, whether silence means anything.
 pub fn sweep(
     plans: Vec<LinkPlan>,
     order: &SweepOrder,
     carrier: &mut impl Carrier,
+    find_links: &dyn Fn() -> Vec<Link>,
     clock: &dyn Clock,
     cancel: &AtomicBool,
     progress: &Progress,
@@ -220,95 +224,114 @@ pub fn sweep(
     let links: Vec<Link> = plans.iter().map(|plan| plan.link.clone()).collect();
     let target_sets: Vec<AddressSet> = plans.iter().map(|plan| plan.targets.clone()).collect();
     let begun = carrier.begin(&links);
-    let mut run = Run {
-        sweeps: (0_u64..)
-            .zip(plans)
-            .map(|(number, plan)| LinkSweep::new(plan, settings.clone(), order.seed.wrapping_add(number)))
-            .collect(),
-        held: vec![false; links.len()],
-        frames: vec![Vec::with_capacity(FRAME); links.len()],
-        buffer: vec![0; DATAGRAM],
+    let lane = |(number, plan): (u64, LinkPlan)| Lane {
+        link: plan.link.clone(),
+        sweep: LinkSweep::new(plan, settings.clone(), order.seed.wrapping_add(number)),
+        frame: Vec::new(),
+        held: None,
     };
-    for (sweep, begun) in run.sweeps.iter_mut().zip(begun) {
+    let mut run = Run { lanes: (0..).zip(plans).map(lane).collect(), buffer: vec![0; DATAGRAM] };
+    for (lane, begun) in run.lanes.iter_mut().zip(begun) {
         if let Err(error) = begun {
-            sweep.fail(text(&error));
+            lane.fail(text(&error));
         }
     }
+    run.leave_dead_links(&links);
     let mut cancelled = false;
     loop {
         let now = clock.elapsed().saturating_sub(start);
         run.receive(now, carrier);
         let Some(wait) = run.send(now, carrier) else { break };
-        progress.show(&run.sweeps);
+        progress.show(&run.lanes);
         cancelled = cancel.load(Ordering::Relaxed);
         if cancelled {
             break;
         }
         carrier.wait(wait.saturating_sub(clock.elapsed().saturating_sub(start)).min(ATTENTION));
     }
-    progress.show(&run.sweeps);
+    progress.show(&run.lanes);
     carrier.end();
-    let outcomes: Vec<LinkOutcome> = run.sweeps.into_iter().map(LinkSweep::finish).collect();
-    let targets = target_sets.iter().map(AddressSet::len).sum();
+    run.leave_dead_links(&find_links());
+    let outcomes: Vec<LinkOutcome> = run.lanes.into_iter().map(|lane| lane.sweep.finish()).collect();
     let worked = outcomes.iter().map(|outcome| outcome.failed.is_none() && !cancelled);
     let asked = target_sets.into_iter().zip(worked).filter(|(_, worked)| *worked).map(|(set, _)| set).collect();
-    Swept { outcomes, asked, targets, cancelled }
+    Swept { outcomes, asked, cancelled }
 }
 
 struct Run {
-    sweeps: Vec<LinkSweep>,
-    /// Whether the frame of a link is still to be sent, because its queue was full.
-    held: Vec<bool>,
-    frames: Vec<Vec<u8>>,
+    lanes: Vec<Lane>,
     buffer: Vec<u8>,
 }
 
+/// One link, and what is under way to it.
+struct Lane {
+    link: Link,
+    sweep: LinkSweep,
+    frame: Vec<u8>,
+    /// Since when the frame has not been taken, because the link's queue is full.
+    held: Option<Duration>,
+}
+
+impl Lane {
+    fn fail(&mut self, reason: String) {
+        self.held = None;
+        self.sweep.fail(reason);
+    }
+
+    /// Sends all that may leave now; tells until when nothing is to be sent, `None` at the end.
+    fn send(&mut self, place: usize, now: Duration, carrier: &mut impl Carrier) -> Option<Duration> {
+        loop {
+            if self.held.is_none() {
+                match self.sweep.next(now, &mut self.frame) {
+                    Step::Send => {}
+                    Step::Wait(until) => return Some(until),
+                    Step::Done => return None,
+                }
+            }
+            match carrier.send(place, &self.frame) {
+                Ok(true) => self.held = None,
+                Ok(false) if now.saturating_sub(*self.held.get_or_insert(now)) < QUEUE_STUCK => {
+                    return Some(now + QUEUE_FULL);
+                }
+                Ok(false) => self.fail(format!("the queue of {} stays full", self.link.name)),
+                Err(error) => self.fail(text(&error)),
+            }
+        }
+    }
+}
+
 impl Run {
+    /// Gives up the links that, by what the interfaces are now, carry nothing.
+    fn leave_dead_links(&mut self, now: &[Link]) {
+        for lane in &mut self.lanes {
+            if !now.iter().any(|link| link.index == lane.link.index && link.running) {
+                lane.fail(format!("{} is down or has no carrier", lane.link.name));
+            }
+        }
+    }
+
     fn receive(&mut self, now: Duration, carrier: &mut impl Carrier) {
-        for (link, sweep) in self.sweeps.iter_mut().enumerate() {
-            loop {
-                match carrier.receive(link, self.buffer.get_mut(..FRAME).unwrap_or_default()) {
-                    Ok(Some(frame)) => sweep.on_frame(now, frame),
+        for (place, lane) in self.lanes.iter_mut().enumerate() {
+            for _ in 0..AT_ONCE {
+                match carrier.receive(place, self.buffer.get_mut(..FRAME).unwrap_or_default()) {
+                    Ok(Some(frame)) => lane.sweep.on_frame(now, frame),
                     Ok(None) => break,
                     Err(error) => {
-                        sweep.fail(text(&error));
+                        lane.fail(text(&error));
                         break;
                     }
                 }
             }
         }
-        while let Some((from, datagram)) = carrier.receive_datagram(&mut self.buffer) {
-            self.sweeps.iter_mut().for_each(|sweep| sweep.on_datagram(now, from, datagram));
+        for _ in 0..AT_ONCE {
+            let Some((from, datagram)) = carrier.receive_datagram(&mut self.buffer) else { break };
+            self.lanes.iter_mut().for_each(|lane| lane.sweep.on_datagram(now, from, datagram));
         }
     }
 
-    /// Sends all that may leave now; tells until when nothing is to be sent, `None` at the end.
+    /// Sends on all links; tells until when nothing is to be sent on any, `None` at the end of all.
     fn send(&mut self, now: Duration, carrier: &mut impl Carrier) -> Option<Duration> {
-        let mut earliest: Option<Duration> = None;
-        let links = self.sweeps.iter_mut().zip(&mut self.held).zip(&mut self.frames);
-        for (link, ((sweep, held), frame)) in links.enumerate() {
-            let until = loop {
-                if !*held {
-                    match sweep.next(now, frame) {
-                        Step::Send => {}
-                        Step::Wait(until) => break until,
-                        Step::Done => break Duration::MAX,
-                    }
-                }
-                match carrier.send(link, frame) {
-                    Ok(sent) => *held = !sent,
-                    Err(error) => {
-                        *held = false;
-                        sweep.fail(text(&error));
-                    }
-                }
-                if *held {
-                    break now + QUEUE_FULL;
-                }
-            };
-            earliest = Some(earliest.map_or(until, |earliest| earliest.min(until)));
-        }
-        earliest.filter(|until| *until != Duration::MAX)
+        self.lanes.iter_mut().enumerate().filter_map(|(place, lane)| lane.send(place, now, carrier)).min()
     }
 }
 

@@ -46,8 +46,8 @@ pub fn run(loaded: Loaded, sources: impl Fn() -> Sources) -> Result<(), Failure>
     check_role(&config)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     let settings = discovery_settings(&config).map_err(Failure::Usage)?;
-    plan(&settings.subnets, settings.interface.as_deref(), &links()).map_err(Failure::usage)?;
-    let carrier = SocketCarrier::open().map_err(Failure::usage)?;
+    let plans = plan(&settings.subnets, settings.interface.as_deref(), &links()).map_err(Failure::usage)?;
+    let carrier = SocketCarrier::open(plans.len().max(SocketCarrier::MOST_LINKS)).map_err(Failure::usage)?;
     let listener = config.communication.listen.map(bind).transpose().map_err(Failure::Usage)?;
     let (store, folder) = open_nib(&config, &config.nib.path, &clock)?;
     let nib = OpenNib::new(Box::new(store)).map_err(Failure::Failed)?;
@@ -85,15 +85,18 @@ pub fn run(loaded: Loaded, sources: impl Fn() -> Sources) -> Result<(), Failure>
         info!(signal = ended_by, "stopping");
         tokio::select! {
             stopped = drain(controller, handle, ended_by) => stopped.map_err(Failure::Failed)?,
-            signal = signals.second() => {
-                warn!(signal, "second signal: ending at once");
-                exit(128 + signal);
-            }
+            signal = signals.second() => end_at_once(signal),
         }
         info!("stopped");
         drop(folder);
         Ok(())
     })
+}
+
+#[expect(clippy::disallowed_methods, reason = "who signals twice does not want to wait for what is in hand")]
+fn end_at_once(signal: i32) -> ! {
+    warn!(signal, "second signal: ending at once");
+    exit(128 + signal)
 }
 
 /// The other roles are known, and said to come later.

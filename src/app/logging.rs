@@ -1,7 +1,7 @@
 //! The log: readable on a terminal, JSON lines otherwise. It goes to standard error, so that what a
 //! command prints can be piped.
 
-use std::io::{IsTerminal, stderr};
+use std::io::{IsTerminal, Write, stderr};
 
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
@@ -21,13 +21,7 @@ pub struct FilterError {
 /// # Errors
 /// [`FilterError`] for a filter that cannot be read.
 pub fn start(filter: &str) -> Result<(), FilterError> {
-    let refuse = |_| FilterError { text: filter.to_owned() };
-    let targets = match filter.parse::<LevelFilter>() {
-        Ok(level) => Targets::new().with_default(LevelFilter::WARN.min(level)).with_target("pdsno", level),
-        // A bare word would be the name of a target, and turn off the log of everything else.
-        Err(_) if !filter.contains('=') => return Err(FilterError { text: filter.to_owned() }),
-        Err(_) => filter.parse::<Targets>().map_err(refuse)?,
-    };
+    let targets = targets(filter)?;
     let terminal = stderr().is_terminal();
     let layer = if terminal {
         let colours = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
@@ -40,6 +34,19 @@ pub fn start(filter: &str) -> Result<(), FilterError> {
     Ok(())
 }
 
+fn targets(filter: &str) -> Result<Targets, FilterError> {
+    let refuse = || FilterError { text: filter.to_owned() };
+    let is_level = |text: &str| !text.is_empty() && text.parse::<LevelFilter>().is_ok();
+    // A word alone would be read as a target of that name, and a misspelt level as silence.
+    if !filter.split(',').all(|part| is_level(part.split_once('=').map_or(part, |(_, level)| level))) {
+        return Err(refuse());
+    }
+    if let Ok(level) = filter.parse::<LevelFilter>() {
+        return Ok(Targets::new().with_default(LevelFilter::WARN.min(level)).with_target("pdsno", level));
+    }
+    filter.parse().map_err(|_| refuse())
+}
+
 /// Makes a panic of any thread the end of the process: an actor that died would leave the rest
 /// waiting for it. The reason goes to the log; a service manager starts anew.
 pub fn abort_on_panic() {
@@ -48,7 +55,38 @@ pub fn abort_on_panic() {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         let thread = std::thread::current();
         tracing::error!(place, thread = thread.name().unwrap_or("unnamed"), "panic: {said}; the process ends");
-        eprintln!("pdsno: panic at {place}: {said}");
+        let _told = writeln!(stderr(), "pdsno: panic at {place}: {said}");
         std::process::abort();
     }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tracing::Level;
+
+    #[test]
+    fn a_bare_level_is_for_the_program_and_what_it_is_built_of_only_warns() {
+        let debug = targets("debug").unwrap();
+        assert!(debug.would_enable("pdsno::app", &Level::DEBUG) && !debug.would_enable("pdsno::app", &Level::TRACE));
+        assert!(debug.would_enable("actix_server", &Level::WARN) && !debug.would_enable("actix_server", &Level::INFO));
+        let error = targets("ERROR").unwrap();
+        assert!(error.would_enable("actix_server", &Level::ERROR) && !error.would_enable("actix_server", &Level::WARN));
+        assert!(!targets("off").unwrap().would_enable("pdsno", &Level::ERROR));
+    }
+
+    #[test]
+    fn targets_have_levels_of_their_own() {
+        let filter = targets("warn,pdsno::actors=trace").unwrap();
+        assert!(filter.would_enable("pdsno::actors::nib", &Level::TRACE));
+        assert!(filter.would_enable("pdsno::app", &Level::WARN) && !filter.would_enable("pdsno::app", &Level::INFO));
+    }
+
+    #[test]
+    fn what_is_no_filter_is_refused_by_its_text() {
+        for text in ["", " ", "debgu", "pdsno", "info,", "pdsno=loud", "pdsno=info=debug", "info,pdsno=", "=x"] {
+            let refusal = targets(text).map(|targets| targets.to_string()).unwrap_err().to_string();
+            assert!(refusal.contains(&format!("{text:?}")) && refusal.contains("target=level"), "{refusal}");
+        }
+    }
 }

@@ -50,8 +50,8 @@ const SHOWN_EVERY: Duration = Duration::from_millis(100);
 pub fn scan(config: &Config, save: bool, show: impl Fn(SweepProgress) + 'static) -> Result<ScanResult, Failure> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     let settings = discovery_settings(config).map_err(Failure::Usage)?;
-    plan(&settings.subnets, settings.interface.as_deref(), &links()).map_err(Failure::usage)?;
-    let carrier = SocketCarrier::open().map_err(Failure::usage)?;
+    let plans = plan(&settings.subnets, settings.interface.as_deref(), &links()).map_err(Failure::usage)?;
+    let carrier = SocketCarrier::open(plans.len()).map_err(Failure::usage)?;
     let (store, _folder) = store(config, save, &clock)?;
     let reader = store.reader().map_err(Failure::failed)?;
     let nib = OpenNib::new(store).map_err(Failure::Failed)?;

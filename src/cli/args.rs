@@ -291,7 +291,7 @@ pub enum ConfigCommand {
     /// Check a configuration file and tell everything that is wrong with it
     Check(ConfigCheckArgs),
     /// Show the effective values, each with where it came from; secrets are hidden
-    Show(ConfigShowArgs),
+    Show(Box<ConfigShowArgs>),
 }
 
 #[derive(Debug, Args)]

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::names::named;
+
 /// What a process runs as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", try_from = "String")]
@@ -19,41 +21,8 @@ pub enum Role {
     All,
 }
 
-/// A name that is no role.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown role {text:?}; the roles are global, regional, local and all")]
-pub struct RoleError {
-    text: String,
-}
-
-impl Role {
-    /// All roles, from the top of the hierarchy down.
-    pub const ALL: [Self; 4] = [Self::Global, Self::Regional, Self::Local, Self::All];
-
-    /// The name in output and configuration.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Global => "global",
-            Self::Regional => "regional",
-            Self::Local => "local",
-            Self::All => "all",
-        }
-    }
-}
-
-impl fmt::Display for Role {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-impl FromStr for Role {
-    type Err = RoleError;
-
-    fn from_str(text: &str) -> Result<Self, RoleError> {
-        Self::ALL.into_iter().find(|role| role.as_str() == text).ok_or_else(|| RoleError { text: text.to_owned() })
-    }
-}
+named!(Role, RoleError, "role",
+    Global => "global", Regional => "regional", Local => "local", All => "all");
 
 impl TryFrom<String> for Role {
     type Error = RoleError;

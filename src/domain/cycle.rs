@@ -1,13 +1,11 @@
 //! What a discovery cycle tells about itself.
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::device::named;
+use crate::domain::names::named;
 use crate::domain::protocol::Protocol;
 use crate::domain::subnet::Subnet;
 use crate::domain::time::Timestamp;
@@ -99,12 +97,12 @@ impl RttSummary {
     /// The summary of some round-trip times; `None` of none.
     pub fn of(mut samples: Vec<Duration>) -> Option<Self> {
         samples.sort_unstable();
-        let at = |share: f64| {
-            let rank = ((samples.len() as f64 * share).ceil() as usize).clamp(1, samples.len());
+        let at = |percent: usize| {
+            let rank = (samples.len() * percent).div_ceil(100).clamp(1, samples.len());
             samples.get(rank - 1).map(|sample| millis(*sample))
         };
         let (first, last) = (samples.first()?, samples.last()?);
-        Some(Self { min_ms: millis(*first), median_ms: at(0.5)?, p95_ms: at(0.95)?, max_ms: millis(*last) })
+        Some(Self { min_ms: millis(*first), median_ms: at(50)?, p95_ms: at(95)?, max_ms: millis(*last) })
     }
 }
 
@@ -141,7 +139,7 @@ pub struct CycleReport {
     pub duration_ms: f64,
     /// The subnets that it covered.
     pub subnets: Vec<Subnet>,
-    /// How many addresses that is.
+    /// How many addresses were to be asked: those of the subnets without this host's own.
     pub targets: u64,
     /// What each protocol did.
     pub protocols: BTreeMap<Protocol, ProtocolStats>,
@@ -154,7 +152,8 @@ pub struct CycleReport {
     pub hosts: u64,
     /// What changed in the NIB; all zero when nothing was written.
     pub delta: DeltaCounts,
-    /// The commit, in milliseconds; `None` when nothing was written.
+    /// The commit, in milliseconds; `None` when nothing was written, and in the event, which is part
+    /// of that commit.
     pub nib_commit_ms: Option<f64>,
 }
 

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::address::MacAddr;
 use crate::domain::controller::{ControllerId, Region};
+use crate::domain::names::named;
 use crate::domain::protocol::Protocol;
 use crate::domain::time::Timestamp;
 
@@ -102,47 +103,6 @@ impl fmt::Display for Version {
         fmt::Display::fmt(&self.0, f)
     }
 }
-
-/// Implements the one place that prints and reads an enum's names.
-macro_rules! named {
-    ($name:ident, $error:ident, $what:literal, $($variant:ident => $text:literal),+ $(,)?) => {
-        impl $name {
-            /// All values, in the order of their meaning.
-            pub const ALL: &[Self] = &[$(Self::$variant),+];
-
-            /// The name in output and in the NIB.
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $text),+ }
-            }
-        }
-
-        #[doc = concat!("A name that is no ", $what, ".")]
-        #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-        #[error("unknown {} {text:?}; one of: {}", $what, [$($text),+].join(", "))]
-        pub struct $error {
-            text: String,
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.pad(self.as_str())
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = $error;
-
-            fn from_str(text: &str) -> Result<Self, $error> {
-                Self::ALL
-                    .iter()
-                    .copied()
-                    .find(|value| value.as_str() == text)
-                    .ok_or_else(|| $error { text: text.to_owned() })
-            }
-        }
-    };
-}
-pub(crate) use named;
 
 /// Whether a device is there, and whether it may be worked on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -284,10 +244,10 @@ mod tests {
     #[test]
     fn names_are_read_back_and_others_refused_by_name() {
         for status in DeviceStatus::ALL {
-            assert_eq!(status.to_string().parse(), Ok(*status));
+            assert_eq!(status.to_string().parse(), Ok(status));
         }
         for kind in DeviceType::ALL {
-            assert_eq!(kind.to_string().parse(), Ok(*kind));
+            assert_eq!(kind.to_string().parse(), Ok(kind));
         }
         let refusal = "gone".parse::<DeviceStatus>().unwrap_err().to_string();
         assert!(refusal.contains("\"gone\"") && refusal.contains("quarantined"), "{refusal}");

@@ -1,12 +1,11 @@
 //! Events: every decision, in the order in which it was made.
 
 use std::fmt;
-use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::domain::device::named;
+use crate::domain::names::named;
 use crate::domain::time::Timestamp;
 
 /// The position of an event in its NIB's log: from 0, without gaps.
@@ -138,7 +137,7 @@ mod tests {
     #[test]
     fn a_type_has_one_name_in_text_and_in_json() {
         for kind in EventType::ALL {
-            assert_eq!(kind.as_str().parse(), Ok(*kind));
+            assert_eq!(kind.as_str().parse(), Ok(kind));
             assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
         }
         assert!("DEVICE_EXPLODED".parse::<EventType>().unwrap_err().to_string().contains("DEVICE_EXPLODED"));

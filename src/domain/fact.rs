@@ -1,14 +1,13 @@
 //! Facts about a device: what one source said, by which protocol, and when.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::net::Ipv4Addr;
-use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
 use crate::domain::address::MacAddr;
-use crate::domain::device::{DeviceId, named};
+use crate::domain::device::DeviceId;
+use crate::domain::names::named;
 use crate::domain::protocol::Protocol;
 use crate::domain::time::Timestamp;
 

@@ -1,9 +1,8 @@
 //! The protocols that a cycle probes with.
 
-use std::fmt;
-use std::str::FromStr;
-
 use serde::{Deserialize, Serialize};
+
+use crate::domain::names::named;
 
 /// A probe protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -17,43 +16,7 @@ pub enum Protocol {
     Snmp,
 }
 
-/// A name that is no protocol.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown protocol {text:?}; the protocols are arp, icmp and snmp")]
-pub struct ProtocolError {
-    text: String,
-}
-
-impl Protocol {
-    /// All protocols, in the order in which they are reported.
-    pub const ALL: [Self; 3] = [Self::Arp, Self::Icmp, Self::Snmp];
-
-    /// The name in output and configuration.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Arp => "arp",
-            Self::Icmp => "icmp",
-            Self::Snmp => "snmp",
-        }
-    }
-}
-
-impl fmt::Display for Protocol {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-impl FromStr for Protocol {
-    type Err = ProtocolError;
-
-    fn from_str(text: &str) -> Result<Self, ProtocolError> {
-        Self::ALL
-            .into_iter()
-            .find(|protocol| protocol.as_str().eq_ignore_ascii_case(text.trim()))
-            .ok_or_else(|| ProtocolError { text: text.to_owned() })
-    }
-}
+named!(Protocol, ProtocolError, "protocol", Arp => "arp", Icmp => "icmp", Snmp => "snmp");
 
 impl TryFrom<String> for Protocol {
     type Error = ProtocolError;

@@ -235,8 +235,8 @@ impl AddressSet {
     pub fn get(&self, position: usize) -> Option<Ipv4Addr> {
         let at = self.ranges.partition_point(|(_, before)| *before <= position).checked_sub(1)?;
         let (range, before) = self.ranges.get(at)?;
-        let offset = position - before;
-        (offset < range.len()).then(|| Ipv4Addr::from_bits(range.first + offset as u32))
+        let offset = u32::try_from(position - before).ok()?;
+        (offset <= range.last - range.first).then(|| Ipv4Addr::from_bits(range.first + offset))
     }
 
     /// The position of an address; `None` when it is not in the set.

@@ -11,6 +11,7 @@ mod migrate;
 mod open;
 mod read;
 mod rows;
+mod values;
 mod write;
 
 pub use backup::{BackupError, backup};
@@ -58,6 +59,9 @@ impl SqliteNib {
 
     /// Lets the file grow to this many pages (`PRAGMA max_page_count`), so that a full disk can be
     /// tested without one.
+    ///
+    /// # Errors
+    /// As [`NibStore::commit`].
     #[doc(hidden)]
     pub fn limit_pages(&self, pages: u32) -> Result<(), NibError> {
         self.connection

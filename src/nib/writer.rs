@@ -144,7 +144,7 @@ fn run(mut store: Box<dyn NibStore>, jobs: &Receiver<Job>) -> Result<(), NibErro
         let answers = store.commit_each(&commits);
         for (job, answer) in batch.into_iter().zip(answers) {
             // Nobody may be waiting any more.
-            let _ = job.answer.send(answer);
+            let _told = job.answer.send(answer);
         }
     }
     store.close()

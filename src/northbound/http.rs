@@ -22,17 +22,22 @@ const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset
 /// # Errors
 /// When the listener cannot be used.
 pub fn serve(listener: TcpListener, health: Addr<HealthActor>) -> std::io::Result<Server> {
-    let server = HttpServer::new(move || {
-        App::new()
-            .app_data(web::Data::new(health.clone()))
+    let server = HttpServer::new(move || App::new().configure(routes(health.clone())));
+    // Signals are the program's business; a drain must not wait for an idle connection.
+    Ok(server.workers(1).disable_signals().shutdown_timeout(1).listen(listener)?.run())
+}
+
+/// The routes, for an application that asks this actor.
+pub fn routes(health: Addr<HealthActor>) -> impl FnOnce(&mut web::ServiceConfig) {
+    |config| {
+        config
+            .app_data(web::Data::new(health))
             .route("/healthz", web::get().to(healthz))
             .route("/readyz", web::get().to(readyz))
             .route("/metrics", web::get().to(metrics))
             .route("/api/v1/status", web::get().to(status))
-            .default_service(web::to(unknown))
-    });
-    // Signals are the program's business; a drain must not wait for an idle connection.
-    Ok(server.workers(1).disable_signals().shutdown_timeout(1).listen(listener)?.run())
+            .default_service(web::to(unknown));
+    }
 }
 
 /// The process lives: it answers.

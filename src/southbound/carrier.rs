@@ -127,16 +127,16 @@ pub struct SocketCarrier {
 }
 
 impl SocketCarrier {
-    /// How many links can be scanned at once. An idle socket costs one descriptor.
+    /// Enough for a controller whose subnets may change while it runs. An idle socket costs one
+    /// descriptor, and about 10 ms when it is closed.
     pub const MOST_LINKS: usize = 8;
 
-    /// Opens the sockets.
+    /// Opens the sockets for this many links at once.
     ///
     /// # Errors
     /// [`OpenError::Permission`] without CAP_NET_RAW, [`OpenError::Io`] when the kernel refuses.
-    pub fn open() -> Result<Self, OpenError> {
-        let open = || PacketSocket::open();
-        let sockets = std::iter::repeat_with(open).take(Self::MOST_LINKS).collect::<io::Result<Vec<_>>>();
+    pub fn open(links: usize) -> Result<Self, OpenError> {
+        let sockets = std::iter::repeat_with(PacketSocket::open).take(links).collect::<io::Result<Vec<_>>>();
         let sockets = sockets.map_err(|source| match source.kind() {
             io::ErrorKind::PermissionDenied => OpenError::Permission { program: program() },
             _ => OpenError::Io { what: "a packet socket", source },

@@ -18,7 +18,7 @@ const JUMP_SET: u16 = 0x45;
 const RETURN: u16 = 0x06;
 
 /// Ancillary data "a VLAN tag was stripped from this frame" (SKF_AD_OFF + SKF_AD_VLAN_TAG_PRESENT).
-const VLAN_TAG_PRESENT: u32 = (-0x1000_i32 + 48) as u32;
+const VLAN_TAG_PRESENT: u32 = (-0x1000_i32 + 48).cast_unsigned();
 
 const ETHERNET: u32 = 14;
 const ALL: u32 = 0x0004_0000;

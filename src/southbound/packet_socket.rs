@@ -1,6 +1,7 @@
 //! A packet socket (packet(7)). The one file with `unsafe`: the address of a link has no safe
 //! constructor anywhere, and neither has the option that hides our own frames.
 #![expect(unsafe_code, reason = "sockaddr_ll and PACKET_IGNORE_OUTGOING have no safe wrapper in socket2 or rustix")]
+#![expect(clippy::cast_possible_truncation, reason = "constants of the kernel, in C types wider than its fields")]
 
 use std::io::{self, Read};
 use std::mem::size_of;

@@ -53,13 +53,14 @@ pub fn object_identifier(out: &mut Vec<u8>, oid: &Oid) {
 }
 
 fn append_length(out: &mut Vec<u8>, length: usize) {
-    if length < 0x80 {
-        out.push(length as u8);
+    if let Ok(short @ 0..0x80) = u8::try_from(length) {
+        out.push(short);
         return;
     }
     let octets = length.to_be_bytes();
     let significant = octets.iter().skip_while(|octet| **octet == 0);
-    out.push(0x80 | significant.clone().count() as u8);
+    // The first octet says how many follow.
+    out.push(significant.clone().fold(0x80, |form, _| form + 1));
     out.extend(significant);
 }
 

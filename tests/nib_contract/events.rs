@@ -86,7 +86,7 @@ pub fn events_are_asked_for_by_type(mut nib: Nib) {
     assert_eq!(of(&[EventType::DeviceDiscovered]), [2, 3, 6]);
     assert_eq!(of(&[EventType::DeviceInactive, EventType::ControllerStarted]), [1, 4, 5]);
     assert_eq!(of(&[EventType::ControllerStopped]), NONE);
-    assert_eq!(of(EventType::ALL), [0, 1, 2, 3, 4, 5, 6]);
+    assert_eq!(of(&EventType::ALL), [0, 1, 2, 3, 4, 5, 6]);
 }
 
 pub fn events_are_asked_for_by_subject(mut nib: Nib) {

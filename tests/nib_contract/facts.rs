@@ -54,6 +54,7 @@ fn of_every_kind() -> Vec<FactRow> {
         Fact::SnmpInterfaces(vec![interface, Interface::default()]),
         Fact::TypeEvidence(evidence("router")),
         Fact::VendorEvidence(evidence("Example Networks")),
+        Fact::SilentAddresses([([10, 0, 1, 7].into(), u32::MAX)].into()),
     ]
     .map(row)
     .to_vec()

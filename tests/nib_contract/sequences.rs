@@ -23,10 +23,10 @@ fn devices() -> impl Strategy<Value = Device> {
     let text = || of("\\PC{0,4}|\u{0}|a\"b");
     let name = (0..FEW + 2, weighted(0.8, 0..FEW), vec(0..FEW, 0..3), text(), text(), text());
     let state = (
-        select(DeviceStatus::ALL),
-        select(DeviceType::ALL),
+        select(&DeviceStatus::ALL[..]),
+        select(&DeviceType::ALL[..]),
         0..3_u32,
-        vec(select(&Protocol::ALL), 0..3),
+        vec(select(&Protocol::ALL[..]), 0..3),
         of(any::<u32>().prop_map(|micros| Duration::from_micros(micros.into()))),
         prop_oneof![4 => Just(1_u32), 1 => 0..4_u32],
         -5..5_i64,
@@ -67,7 +67,7 @@ fn facts() -> impl Strategy<Value = FactRow> {
             Fact::TypeEvidence(Evidence { conclusion: "switch".to_owned(), from: "sysDescr".to_owned(), value })
         }),
     ];
-    (0..FEW + 1, fact, select(&["10.0.0.1", "oui", ""][..]), of(select(&Protocol::ALL)), -3..3_i64).prop_map(
+    (0..FEW + 1, fact, select(&["10.0.0.1", "oui", ""][..]), of(select(&Protocol::ALL[..])), -3..3_i64).prop_map(
         |(number, fact, source, protocol, observed)| FactRow {
             device: id(number),
             fact,
@@ -86,7 +86,7 @@ fn payloads() -> impl Strategy<Value = Value> {
 }
 
 fn events() -> impl Strategy<Value = NewEvent> {
-    (select(EventType::ALL), 0..FEW, -5..5_i64, payloads()).prop_map(|(event_type, subject, millis, payload)| {
+    (select(&EventType::ALL[..]), 0..FEW, -5..5_i64, payloads()).prop_map(|(event_type, subject, millis, payload)| {
         let (actor, subject) = ("standalone".to_owned(), id(subject).to_string());
         NewEvent { event_type, actor, subject, timestamp: at(millis), payload }
     })
@@ -138,7 +138,7 @@ fn change(intent: &Intent, reader: &dyn NibReader) -> Change {
 }
 
 fn queries() -> impl Strategy<Value = EventQuery> {
-    (0..12_u64, vec(select(EventType::ALL), 0..3), of(0..FEW), of(-5..5_i64), 0..8_usize).prop_map(
+    (0..12_u64, vec(select(&EventType::ALL[..]), 0..3), of(0..FEW), of(-5..5_i64), 0..8_usize).prop_map(
         |(from, types, subject, since, limit)| EventQuery {
             from: EventSeq::from_number(from),
             types,
@@ -168,14 +168,14 @@ fn compare(one: &Nib, other: &Nib, query: &EventQuery) {
     let query = EventQuery { from: query.from.max(after_first.from), ..query.clone() };
     same!(reader => reader.events(&query));
     for event_type in EventType::ALL {
-        same!(reader => reader.last_event(*event_type).map(|last| last.filter(|last| last.seq != EventSeq::FIRST)));
+        same!(reader => reader.last_event(event_type).map(|last| last.filter(|last| last.seq != EventSeq::FIRST)));
     }
     for number in 0..=FEW {
         same!(reader => reader.device_by_mac(mac(number)));
         same!(reader => reader.devices_by_address(address(number)));
         same!(reader => reader.facts(id(number), id(number + 1)));
         for status in DeviceStatus::ALL {
-            same!(reader => reader.devices(Some(*status), Some(id(number)), 2));
+            same!(reader => reader.devices(Some(status), Some(id(number)), 2));
         }
     }
 }

@@ -77,11 +77,10 @@ impl CycleInput {
             subnets: self.settings.subnets.clone(),
             protocols: self.settings.policy.protocols.clone(),
         };
-        let mut report = report(&order, &swept.outcomes, swept.targets, self.took());
+        let mut report = report(&order, &swept.outcomes, self.took());
         let hosts = swept.outcomes.iter_mut().flat_map(|outcome| std::mem::take(&mut outcome.hosts)).collect();
         let seen = merge(hosts);
         report.hosts = seen.values().filter(|device| !device.methods.is_empty()).count() as u64;
-        let before_commit = self.clock.elapsed();
         let mut attempt = 0;
         loop {
             attempt += 1;
@@ -106,8 +105,12 @@ impl CycleInput {
             report.duration_ms = millis(self.took());
             let mut changes = delta.changes;
             changes.extend(events(&report, &self.settings.actor, context.now));
+            let begun = self.clock.elapsed();
             match self.commit(changes).await {
-                Ok(()) => break,
+                Ok(()) => {
+                    report.nib_commit_ms = Some(millis(self.clock.elapsed().saturating_sub(begun)));
+                    break;
+                }
                 Err(CycleError::Nib { source, .. }) if source.is_retryable() && attempt < ATTEMPTS => {
                     self.back_off(attempt).await;
                 }
@@ -119,7 +122,6 @@ impl CycleInput {
                 }
             }
         }
-        report.nib_commit_ms = Some(millis(self.clock.elapsed().saturating_sub(before_commit)));
         report.duration_ms = millis(self.took());
         Ok(report)
     }

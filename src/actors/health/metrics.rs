@@ -76,7 +76,7 @@ impl Metrics {
         );
         registry.register_with_unit(
             "nib_commit_duration",
-            "Reading, deciding and committing at the end of a discovery cycle",
+            "The commit at the end of a discovery cycle",
             Unit::Seconds,
             commit_duration,
         );

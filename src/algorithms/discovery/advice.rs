@@ -15,5 +15,6 @@ use std::time::Duration;
 /// ```
 pub fn controllers_needed(cycle: Duration, interval: Duration) -> Option<u64> {
     let half = (interval / 2).max(Duration::from_millis(1));
-    (cycle > half).then(|| (cycle.as_secs_f64() / half.as_secs_f64()).ceil() as u64)
+    let needed = cycle.as_nanos().div_ceil(half.as_nanos());
+    (cycle > half).then(|| u64::try_from(needed).unwrap_or(u64::MAX))
 }

@@ -133,3 +133,6 @@ fn known_dispute(known: &[KnownDevice], address: Ipv4Addr, macs: &BTreeSet<MacAd
         |mac: &MacAddr| known.iter().any(|one| one.device.mac == Some(*mac) && one.device.addresses.contains(&address));
     macs.iter().all(had)
 }
+
+#[cfg(test)]
+mod tests;

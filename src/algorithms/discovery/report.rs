@@ -28,7 +28,7 @@ pub struct CycleOrder {
 }
 
 /// The report of a cycle whose sweep has ended and whose result is not written yet.
-pub fn report(order: &CycleOrder, outcomes: &[LinkOutcome], targets: usize, took: Duration) -> CycleReport {
+pub fn report(order: &CycleOrder, outcomes: &[LinkOutcome], took: Duration) -> CycleReport {
     let mut totals: BTreeMap<Protocol, ProtocolStats> = BTreeMap::new();
     for outcome in outcomes {
         for (protocol, stats) in &outcome.stats {
@@ -55,7 +55,7 @@ pub fn report(order: &CycleOrder, outcomes: &[LinkOutcome], targets: usize, took
         started_at: order.started_at,
         duration_ms: millis(took),
         subnets: order.subnets.clone(),
-        targets: targets as u64,
+        targets: outcomes.iter().map(|outcome| outcome.targets as u64).sum(),
         protocols: totals,
         address_resolution,
         rtt: RttSummary::of(answered.filter_map(|host| host.rtt).collect()),
@@ -87,6 +87,7 @@ pub fn events(report: &CycleReport, actor: &ControllerId, now: Timestamp) -> Vec
     }
     let end = match report.completeness {
         Completeness::Failed => EventType::DiscoveryCycleFailed,
+        Completeness::Complete | Completeness::Partial if report.targets == 0 => EventType::DiscoverySkipped,
         Completeness::Complete | Completeness::Partial => EventType::DiscoveryCycleCompleted,
     };
     let subject = report.subnets.iter().map(Subnet::to_string).collect::<Vec<_>>().join(",");
@@ -101,6 +102,7 @@ mod tests {
     fn outcome(failed: Option<&str>, sent: u64) -> LinkOutcome {
         let stats = ProtocolStats { sent, ..ProtocolStats::default() };
         LinkOutcome {
+            targets: 253,
             hosts: Vec::new(),
             stats: Protocol::ALL.map(|protocol| (protocol, stats.clone())),
             failed: failed.map(str::to_owned),
@@ -128,7 +130,7 @@ mod tests {
     #[test]
     fn a_link_that_failed_makes_a_partial_cycle_and_an_event_for_each_protocol() {
         let outcomes = [outcome(None, 5), outcome(Some("eth1 is down"), 2)];
-        let report = report(&order(&Protocol::ALL), &outcomes, 254, Duration::from_millis(700));
+        let report = report(&order(&Protocol::ALL), &outcomes, Duration::from_millis(700));
         assert_eq!(report.completeness, Completeness::Partial);
         assert_eq!(report.protocols[&Protocol::Icmp].sent, 7);
         assert_eq!(report.protocols[&Protocol::Snmp].error.as_deref(), Some("eth1 is down"));
@@ -138,14 +140,20 @@ mod tests {
 
     #[test]
     fn a_cycle_on_no_working_link_has_failed() {
-        let report = report(&order(&Protocol::ALL), &[outcome(Some("eth1 is down"), 0)], 254, Duration::ZERO);
+        let report = report(&order(&Protocol::ALL), &[outcome(Some("eth1 is down"), 0)], Duration::ZERO);
         assert_eq!(report.completeness, Completeness::Failed);
         assert_eq!(types(&report).last(), Some(&EventType::DiscoveryCycleFailed));
     }
 
     #[test]
+    fn a_cycle_with_nobody_to_ask_was_skipped() {
+        let report = report(&order(&Protocol::ALL), &[LinkOutcome { targets: 0, ..outcome(None, 0) }], Duration::ZERO);
+        assert_eq!(types(&report), [EventType::DiscoverySkipped]);
+    }
+
+    #[test]
     fn resolution_for_other_protocols_is_not_called_arp() {
-        let report = report(&order(&[Protocol::Icmp]), &[outcome(None, 5)], 254, Duration::ZERO);
+        let report = report(&order(&[Protocol::Icmp]), &[outcome(None, 5)], Duration::ZERO);
         assert_eq!(report.protocols.keys().copied().collect::<Vec<_>>(), [Protocol::Icmp]);
         assert_eq!(report.address_resolution.map(|stats| stats.sent), Some(5));
     }

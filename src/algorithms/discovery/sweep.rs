@@ -67,6 +67,8 @@ pub enum Step {
 /// What the sweep of a link saw.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LinkOutcome {
+    /// How many addresses were to be asked: all but the host's own.
+    pub targets: usize,
     /// Who answered.
     pub hosts: Vec<HostObservation>,
     /// What each protocol did, address resolution first.
@@ -91,7 +93,7 @@ pub struct SweepProgress {
 enum Probe {
     Arp { target: u32, attempt: u8 },
     Echo { host: u32, attempt: u8 },
-    Snmp { host: u32, question: u32, attempt: u8, packet: usize },
+    Snmp { host: u32, question: u32, attempt: u8, packet: u32 },
 }
 
 /// The state of one address. Small: a /16 has 65,534 of them.
@@ -144,17 +146,23 @@ impl LinkSweep {
     pub fn new(plan: LinkPlan, settings: SweepSettings, seed: u64) -> Self {
         let mut random = fastrand::Rng::with_seed(seed);
         let own: Vec<Ipv4Addr> = plan.link.own_addresses().collect();
-        let others = plan.targets.iter().enumerate().filter(|(_, target)| !own.contains(target));
-        let mut order: Vec<u32> = others.map(|(position, _)| position as u32).collect();
+        let others = (0_u32..).zip(plan.targets.iter()).filter(|(_, target)| !own.contains(target));
+        let mut order: Vec<u32> = others.map(|(position, _)| position).collect();
         random.shuffle(&mut order);
         let mut cookie = [0; 16];
         random.fill(&mut cookie);
-        let target = Target { asked_at: Duration::ZERO, host: None, attempts: 0, given_up: false };
+        // Our own addresses are not asked; whoever speaks for one all the same is heard, and nobody
+        // waits for it.
+        let target = |address| {
+            let given_up = own.contains(&address);
+            Target { asked_at: Duration::ZERO, host: None, attempts: 0, given_up }
+        };
+        let targets = plan.targets.iter().map(target).collect();
         let mut resolution = Lane::new(&settings.probing);
         resolution.open = order.len();
         Self {
             pacer: Pacer::new(settings.probing.rate),
-            targets: vec![target; plan.targets.len()],
+            targets,
             order,
             fresh: 0,
             hosts: Vec::new(),
@@ -238,7 +246,7 @@ impl LinkSweep {
             (Protocol::Icmp, self.echo.finish()),
             (Protocol::Snmp, self.snmp.finish()),
         ];
-        LinkOutcome { hosts, stats, failed: self.failed }
+        LinkOutcome { targets: self.order.len(), hosts, stats, failed: self.failed }
     }
 
     fn has_work(&self) -> bool {
@@ -311,13 +319,13 @@ impl LinkSweep {
         position: u32,
         question: u32,
         attempt: u8,
-        packet: usize,
+        packet: u32,
         now: Duration,
         frame: &mut Vec<u8>,
     ) -> Option<()> {
         let host = self.hosts.get_mut(position as usize)?;
         let talk = host.open_talk().filter(|talk| talk.question() == question)?;
-        let packets = talk.packets(&self.settings.communities);
+        let packets = talk.packets();
         talk.encode(packet, &self.settings.communities, &mut self.message);
         host.snmp_sent = (attempt, now);
         let heading = heading(&self.plan, host, self.random.u16(..));

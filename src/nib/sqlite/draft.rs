@@ -46,7 +46,7 @@ impl Drop for Draft {
             let mut path = self.path.clone().into_os_string();
             path.push(suffix);
             // It was placed, or never made; what cannot be removed harms nobody.
-            let _ = fs::remove_file(path);
+            let _removed = fs::remove_file(path);
         }
     }
 }

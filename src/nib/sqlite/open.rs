@@ -164,23 +164,32 @@ pub(super) fn identify(path: &Path) -> Result<Reading, OpenError> {
     if !metadata.is_file() {
         return Err(not_a_nib("it is no regular file".to_owned()));
     }
-    // Without locks: they are of no use for a value that never changes, and leave traces.
-    let connection = at_rest(path).map_err(|error| refusal(path, "to open it", error))?;
-    let id = connection.pragma_query_value(None, "application_id", |row| row.get::<_, i64>(0));
+    let opened = |connection: Result<Connection, Error>| connection.map_err(|error| refusal(path, "to open it", error));
+    // Without locks and without its log, so that a file of somebody else stays untouched.
+    let mut reading = Reading { connection: opened(at_rest(path))?, at_rest: true };
+    let mut id = application_id(&reading.connection);
+    let may_be_ours = match &id {
+        Ok(id) => *id == APPLICATION_ID,
+        Err(error) => error.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt),
+    };
+    if may_be_ours && is_in_use(path) {
+        // A checkpoint may be under way, or have stopped half-way: the log has the other half.
+        reading = Reading { connection: opened(beside_others(path))?, at_rest: false };
+        id = application_id(&reading.connection);
+    }
     match id {
-        Ok(APPLICATION_ID) => {}
-        Ok(_) if metadata.len() == 0 => return Err(not_a_nib("it is empty".to_owned())),
-        Ok(id) => return Err(not_a_nib(format!("it is an SQLite database with application id {id}"))),
+        Ok(APPLICATION_ID) => Ok(reading),
+        Ok(_) if metadata.len() == 0 => Err(not_a_nib("it is empty".to_owned())),
+        Ok(id) => Err(not_a_nib(format!("it is an SQLite database with application id {id}"))),
         Err(error) if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) => {
-            return Err(not_a_nib("it is no SQLite database".to_owned()));
+            Err(not_a_nib("it is no SQLite database".to_owned()))
         }
-        Err(error) => return Err(refusal(path, "to read its header", error)),
+        Err(error) => Err(refusal(path, "to read its header", error)),
     }
-    if is_in_use(path) {
-        let connection = beside_others(path).map_err(|error| refusal(path, "to open it", error))?;
-        return Ok(Reading { connection, at_rest: false });
-    }
-    Ok(Reading { connection, at_rest: true })
+}
+
+fn application_id(connection: &Connection) -> Result<i64, Error> {
+    connection.pragma_query_value(None, "application_id", |row| row.get(0))
 }
 
 /// A read-only connection to a file that others may be writing.
@@ -205,7 +214,7 @@ pub(super) fn at_rest(path: &Path) -> Result<Connection, Error> {
     for byte in path.as_os_str().as_bytes() {
         match byte {
             b'/' | b'.' | b'-' | b'_' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => {
-                uri.push(char::from(*byte).to_string())
+                uri.push(char::from(*byte).to_string());
             }
             _ => uri.push(format!("%{byte:02x}")),
         }

@@ -1,16 +1,12 @@
 //! Changes as SQL, within a transaction.
 
-use std::time::Duration;
+use rusqlite::{CachedStatement, Connection, Error, OptionalExtension, ffi, params};
 
-use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{CachedStatement, Connection, Error, OptionalExtension, ToSql, ffi, params};
-use serde::Serialize;
-
-use crate::domain::address::MacAddr;
 use crate::domain::device::{Device, DeviceId, Version};
 use crate::domain::event::{EventSeq, NewEvent};
-use crate::domain::fact::{Fact, FactRow};
+use crate::domain::fact::FactRow;
 use crate::nib::sqlite::error::{Lost, nib_error};
+use crate::nib::sqlite::values::{Buffers, DeviceRow, fact_json, json, nanos};
 use crate::nib::{Change, Committed, NibError, Row};
 
 const COUNTERS: &str = "SELECT next_device, (SELECT coalesce(max(seq) + 1, 0) FROM events), \
@@ -85,15 +81,6 @@ pub(super) struct Session<'c> {
 struct Counters {
     next_device: i64,
     next_event: i64,
-}
-
-/// Where values become text; reused from row to row.
-#[derive(Default)]
-struct Buffers {
-    mac: Vec<u8>,
-    addresses: Vec<u8>,
-    methods: Vec<u8>,
-    json: Vec<u8>,
 }
 
 impl<'c> Session<'c> {
@@ -269,115 +256,6 @@ impl<'c> Session<'c> {
             .query_row([id.number()], |row| row.get(0).map(Version::from_number))
             .optional()
     }
-}
-
-/// A device's row as SQL sees it.
-struct DeviceRow<'a> {
-    device: &'a Device,
-    mac: Option<Text<'a>>,
-    addresses: Text<'a>,
-    methods: Text<'a>,
-    device_type: &'static str,
-    status: &'static str,
-    region: Option<&'a str>,
-    local_controller: Option<&'a str>,
-    first_seen: i64,
-    last_seen: i64,
-    rtt: Option<i64>,
-    version: u32,
-    now: i64,
-    number: u32,
-}
-
-impl<'a> DeviceRow<'a> {
-    fn new(buffers: &'a mut Buffers, device: &'a Device, version: Version, now: i64) -> Result<Self, NibError> {
-        Ok(Self {
-            device,
-            mac: device.mac.map(|mac| colons(&mut buffers.mac, mac)),
-            addresses: json(&mut buffers.addresses, &device.addresses)?,
-            methods: json(&mut buffers.methods, &device.methods)?,
-            device_type: device.device_type.as_str(),
-            status: device.status.as_str(),
-            region: device.region.as_ref().map(|region| region.as_str()),
-            local_controller: device.local_controller.as_ref().map(|controller| controller.as_str()),
-            first_seen: device.first_seen.as_millis(),
-            last_seen: device.last_seen.as_millis(),
-            rtt: nanos(device.rtt),
-            version: version.number(),
-            now,
-            number: device.id.number(),
-        })
-    }
-
-    /// In the order of the statements that insert and update.
-    fn params(&self) -> [&dyn ToSql; 17] {
-        [
-            &self.mac,
-            &self.addresses,
-            &self.device.hostname,
-            &self.device.vendor,
-            &self.device_type,
-            &self.device.firmware,
-            &self.region,
-            &self.local_controller,
-            &self.status,
-            &self.first_seen,
-            &self.last_seen,
-            &self.device.missed_cycles,
-            &self.methods,
-            &self.rtt,
-            &self.version,
-            &self.now,
-            &self.number,
-        ]
-    }
-}
-
-/// UTF-8 that need not be checked once more.
-struct Text<'a>(&'a [u8]);
-
-impl ToSql for Text<'_> {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(ToSqlOutput::Borrowed(ValueRef::Text(self.0)))
-    }
-}
-
-fn json<'a>(buffer: &'a mut Vec<u8>, value: &(impl Serialize + ?Sized)) -> Result<Text<'a>, NibError> {
-    buffer.clear();
-    serde_json::to_writer(&mut *buffer, value).map_err(|error| unwritable(&error))?;
-    Ok(Text(buffer))
-}
-
-/// What [`MacAddr`] prints, without the cost of formatting: it is written with every device.
-fn colons(buffer: &mut Vec<u8>, mac: MacAddr) -> Text<'_> {
-    let digit = |nibble: u8| if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 };
-    buffer.clear();
-    for octet in mac.octets() {
-        buffer.extend([digit(octet >> 4), digit(octet & 0x0f), b':']);
-    }
-    buffer.pop();
-    Text(buffer)
-}
-
-/// The content of a fact; its kind is a column of its own.
-fn fact_json<'a>(buffer: &'a mut Vec<u8>, fact: &Fact) -> Result<Text<'a>, NibError> {
-    match fact {
-        Fact::SnmpReachability(value) => json(buffer, value),
-        Fact::SnmpSystem(value) => json(buffer, value),
-        Fact::SnmpUptime(value) => json(buffer, value),
-        Fact::SnmpInterfaces(value) => json(buffer, value),
-        Fact::TypeEvidence(value) | Fact::VendorEvidence(value) => json(buffer, value),
-        Fact::SilentAddresses(value) => json(buffer, value),
-    }
-}
-
-/// Nanoseconds; [`Change::validate`] has seen to it that they fit.
-fn nanos(rtt: Option<Duration>) -> Option<i64> {
-    rtt.and_then(|rtt| i64::try_from(rtt.as_nanos()).ok())
-}
-
-fn unwritable(error: &dyn std::error::Error) -> NibError {
-    NibError::Invalid { detail: format!("a value cannot be written as text: {error}") }
 }
 
 fn taken_mac(error: Error, device: &Device, expected: Option<Version>) -> Refused {

@@ -114,12 +114,17 @@ pub(super) fn unseen(known: &KnownDevice, owners: &Owners, context: &Context<'_>
     let before = &known.device;
     let mut device = before.clone();
     device.addresses.retain(|address| !owners.contains_key(address));
-    let judged = before.addresses.iter().all(|address| context.was_asked(*address));
+    // A device that has lost its last address to another one is asked by every question.
+    let judged = !context.asked.is_empty() && before.addresses.iter().all(|address| context.was_asked(*address));
     if judged && before.status != DeviceStatus::Inactive {
         let limit = context.missed_cycles_before_inactive;
-        device.missed_cycles = before.missed_cycles.saturating_add(1).min(limit);
-        let sighting = if device.missed_cycles >= limit { Sighting::MissedTooOften } else { Sighting::Missed };
+        let missed_cycles = before.missed_cycles.saturating_add(1);
+        let sighting = if missed_cycles >= limit { Sighting::MissedTooOften } else { Sighting::Missed };
         device.status = before.status.after(sighting);
+        // A status that no silence changes would be written anew in every cycle: past the limit it is not counted on.
+        if before.missed_cycles < limit || device.status != before.status {
+            device.missed_cycles = missed_cycles;
+        }
         if device.status == DeviceStatus::Inactive { delta.counts.inactive += 1 } else { delta.counts.missed += 1 }
     }
     if device == *before {
@@ -161,7 +166,8 @@ fn addresses(
         if moved || observation.addresses.contains(address) {
             continue;
         }
-        let cycles = silent_before.get(address).copied().unwrap_or(0) + u32::from(context.was_asked(*address));
+        let before = silent_before.get(address).copied().unwrap_or(0);
+        let cycles = before.saturating_add(u32::from(context.was_asked(*address)));
         if cycles < context.missed_cycles_before_inactive {
             addresses.push(*address);
             if cycles > 0 {

@@ -44,7 +44,7 @@ const MOST_ROWS: usize = 4_096;
 const MOST_TEXT: usize = 1_024;
 
 /// Request ids of one question differ in their low bits, by community.
-pub(super) const MOST_COMMUNITIES: usize = 16;
+pub(super) const MOST_COMMUNITIES: u32 = 16;
 
 /// What is being asked.
 #[derive(Debug)]
@@ -67,8 +67,10 @@ enum Column {
 pub(super) struct Conversation {
     question: Question,
     base: u32,
+    /// How many communities there are to try.
+    communities: u32,
     /// The one that the agent answered to; until then all are tried.
-    community: Option<usize>,
+    community: Option<u32>,
     answer: SnmpAnswer,
     rows: BTreeMap<u32, Interface>,
     columns: [Column; WIDTH],
@@ -85,11 +87,12 @@ pub(super) enum Progress {
 }
 
 impl Conversation {
-    /// A conversation that begins with a random number for its first question.
-    pub fn new(random: u32) -> Self {
+    /// A conversation that tries so many communities, with a random number for its first question.
+    pub fn new(random: u32, communities: usize) -> Self {
         Self {
             question: Question::System,
             base: base(random),
+            communities: u32::try_from(communities).unwrap_or(u32::MAX).min(MOST_COMMUNITIES),
             community: None,
             answer: SnmpAnswer::default(),
             rows: BTreeMap::new(),
@@ -104,15 +107,15 @@ impl Conversation {
     }
 
     /// The packets of one attempt at the present question.
-    pub fn packets(&self, communities: &[Community]) -> usize {
-        if self.community.is_some() { 1 } else { communities.len().min(MOST_COMMUNITIES) }
+    pub fn packets(&self) -> u32 {
+        if self.community.is_some() { 1 } else { self.communities }
     }
 
     /// Writes one of the packets of an attempt, counted from 0.
-    pub fn encode(&self, packet: usize, communities: &[Community], out: &mut Vec<u8>) {
+    pub fn encode(&self, packet: u32, communities: &[Community], out: &mut Vec<u8>) {
         let which = self.community.unwrap_or(packet);
-        let Some(community) = communities.get(which) else { return };
-        let id = RequestId::from_seed(self.base + which as u32);
+        let Some(community) = communities.get(which as usize) else { return };
+        let id = RequestId::from_seed(self.base + which);
         match self.question {
             Question::System => encode_get(out, community, id, &SYSTEM),
             Question::Interfaces => {
@@ -125,14 +128,14 @@ impl Conversation {
     /// Whether a reply with this id answers the present question.
     pub fn expects(&self, request_id: u32) -> bool {
         match self.community {
-            Some(which) => request_id == self.base + which as u32,
-            None => (self.base..self.base + MOST_COMMUNITIES as u32).contains(&request_id),
+            Some(which) => request_id == self.base + which,
+            None => (self.base..self.base + self.communities).contains(&request_id),
         }
     }
 
     /// Takes a reply that [`Conversation::expects`] approved of; `random` numbers the next question.
     pub fn take(&mut self, response: &Response, random: u32) -> Progress {
-        self.community = Some((response.request_id - self.base) as usize);
+        self.community = Some(response.request_id - self.base);
         let refused = response.error_status != 0;
         match self.question {
             Question::System if refused => {
@@ -218,7 +221,7 @@ fn continuation(((prefix, _), column): (&(Oid, Fill), Column)) -> Option<Oid> {
 /// Keeps the low bits free for the community, and the highest for the sign.
 const fn base(random: u32) -> u32 {
     let base = random & 0x7fff_fff0;
-    if base == 0 { MOST_COMMUNITIES as u32 } else { base }
+    if base == 0 { MOST_COMMUNITIES } else { base }
 }
 
 fn system(response: &Response) -> (SnmpSystem, Option<SnmpUptime>) {
@@ -284,7 +287,7 @@ mod tests {
     }
 
     fn after_system() -> Conversation {
-        let mut talk = Conversation::new(4_096);
+        let mut talk = Conversation::new(4_096, 1);
         let name = (mib::SYS_NAME, Value::OctetString(b"core-1".to_vec()));
         let up = (mib::SYS_UP_TIME, Value::TimeTicks(4_250));
         let reply = response(talk.question(), vec![name, up]);
@@ -341,12 +344,12 @@ mod tests {
     #[test]
     fn the_community_that_was_answered_is_the_only_one_used_on() {
         let communities = ["one", "two", "three"].map(|text| Community::new(text).unwrap());
-        let mut talk = Conversation::new(77_777);
-        assert_eq!(talk.packets(&communities), 3);
+        let mut talk = Conversation::new(77_777, 3);
+        assert_eq!(talk.packets(), 3);
         let id = talk.question() + 1;
-        assert!(talk.expects(id) && !talk.expects(talk.question() + 16) && !talk.expects(talk.question() - 1));
+        assert!(talk.expects(id) && !talk.expects(talk.question() + 3) && !talk.expects(talk.question() - 1));
         talk.take(&response(id, Vec::new()), 99_999);
-        assert_eq!(talk.packets(&communities), 1);
+        assert_eq!(talk.packets(), 1);
         let mut out = Vec::new();
         talk.encode(0, &communities, &mut out);
         assert!(out.windows(3).any(|window| window == b"two"));

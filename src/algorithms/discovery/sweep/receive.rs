@@ -62,7 +62,7 @@ impl LinkSweep {
 
     fn resolved(&mut self, now: Duration, position: usize, address: Ipv4Addr, mac: MacAddr, answers: bool) {
         let Some(source) = self.plan.source_for(address) else { return };
-        let place = self.hosts.len() as u32;
+        let Ok(place) = u32::try_from(self.hosts.len()) else { return };
         let Some(target) = self.targets.get_mut(position) else { return };
         if let Some(host) = target.host {
             let same = self.hosts.get(host as usize).is_some_and(|host| host.mac == mac);
@@ -103,7 +103,7 @@ impl LinkSweep {
             self.talks.push_back(Probe::Echo { host: place, attempt: 0 });
         }
         if talks {
-            let talk = Conversation::new(self.random.u32(..));
+            let talk = Conversation::new(self.random.u32(..), self.settings.communities.len());
             self.snmp.open += 1;
             self.talks.push_back(Probe::Snmp { host: place, question: talk.question(), attempt: 0, packet: 0 });
             host.talk = Some(Box::new(talk));
@@ -164,7 +164,9 @@ impl LinkSweep {
             Ok(_) => self.snmp.stats.duplicates += u64::from(counted),
             Err(_) => {
                 self.snmp.stats.rejected += u64::from(counted);
-                talk.garbled();
+                if host.talking == Asked::Open {
+                    talk.garbled();
+                }
             }
         }
     }

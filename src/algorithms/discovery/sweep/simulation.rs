@@ -18,6 +18,7 @@ use crate::domain::link::Link;
 use crate::domain::policy::Probing;
 use crate::domain::protocol::Protocol;
 use crate::domain::secret::Community;
+use crate::wire::arp;
 
 const OWN: MacAddr = MacAddr::new([2, 0, 0, 0, 0, 0xfe]);
 const MS: fn(u64) -> Duration = Duration::from_millis;
@@ -359,6 +360,19 @@ fn a_second_owner_of_an_address_is_told_once() {
     let outcome = sweep.finish();
     let macs: Vec<MacAddr> = outcome.hosts.iter().map(|host| host.mac).collect();
     assert_eq!(macs, [MacAddr::new([2, 0, 0, 0, 1, 1]), MacAddr::new([2, 0, 0, 0, 1, 0x77])]);
+}
+
+#[test]
+fn a_host_that_claims_our_own_address_is_seen() {
+    let mut sweep = LinkSweep::new(link_plan("10.0.1.0/24"), settings(&[Protocol::Arp]), 1);
+    let asked = sweep.progress().targets;
+    let mut announcement = Vec::new();
+    let thief = MacAddr::new([2, 0, 0, 0, 9, 9]);
+    arp::encode_request(&mut announcement, thief, [10, 0, 1, 250].into(), [10, 0, 1, 250].into());
+    sweep.on_frame(MS(1), &announcement);
+    assert_eq!((asked, sweep.progress().settled), (253, 0));
+    let outcome = sweep.finish();
+    assert_eq!(outcome.hosts.first().map(|host| (host.address, host.mac)), Some(([10, 0, 1, 250].into(), thief)));
 }
 
 #[test]

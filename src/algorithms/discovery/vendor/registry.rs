@@ -131,6 +131,7 @@ impl Registrations {
     }
 
     /// The table. It depends on the registrations only, not on their order.
+    #[expect(clippy::cast_possible_truncation, reason = "no name is added that is longer than an octet can say")]
     pub fn into_table(self) -> VendorTable {
         let mut records = Vec::new();
         let mut names = Vec::new();
