@@ -12,7 +12,7 @@ use actix::{Actor, Context, Handler, Message, MessageResult, Recipient, Response
 use serde::Serialize;
 
 use super::Ping;
-use super::discovery::CycleEnded;
+use super::discovery::{CycleEnded, succeeded};
 use crate::domain::controller::{ControllerId, Region, Role};
 use crate::domain::cycle::CycleReport;
 use crate::domain::subnet::Subnet;
@@ -59,6 +59,11 @@ pub struct HealthActor {
 #[rtype(result = "()")]
 pub struct Watch(pub &'static str, pub Recipient<Ping>);
 
+/// What the controller covers from now on.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Cover(pub Vec<Subnet>);
+
 /// Asks whether every actor answers, and whether a cycle has ended yet.
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "Health")]
@@ -69,7 +74,8 @@ pub struct CheckHealth;
 pub struct Health {
     /// The actors that did not answer in time.
     pub silent: Vec<&'static str>,
-    /// Whether a first cycle has ended, so that the NIB tells of the present.
+    /// Whether a cycle has ended in which something could be scanned, so that the NIB tells of the
+    /// present.
     pub discovered: bool,
 }
 
@@ -120,6 +126,14 @@ impl Handler<Watch> for HealthActor {
     }
 }
 
+impl Handler<Cover> for HealthActor {
+    type Result = ();
+
+    fn handle(&mut self, Cover(subnets): Cover, _: &mut Self::Context) {
+        self.identity.subnets = subnets;
+    }
+}
+
 impl Handler<CycleEnded> for HealthActor {
     type Result = ();
 
@@ -146,7 +160,7 @@ impl Handler<CheckHealth> for HealthActor {
         // All deadlines begin now, so that several silent actors are named as soon as one.
         let ping = |actor: &Recipient<Ping>| tokio::time::timeout(PING_DEADLINE, actor.send(Ping));
         let pings: Vec<_> = self.watched.iter().map(|(name, actor)| (*name, ping(actor))).collect();
-        let discovered = self.cycles > 0;
+        let discovered = self.last_cycle.as_ref().is_some_and(succeeded);
         Box::pin(async move {
             let mut silent = Vec::new();
             for (name, ping) in pings {

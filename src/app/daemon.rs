@@ -17,6 +17,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{error, info, warn};
 
 use crate::actors::discovery::{BeginSchedule, Reconfigure, StartCycle};
+use crate::actors::health::Cover;
 use crate::algorithms::discovery::plan::plan;
 use crate::app::clock::SystemClock;
 use crate::app::config::{Config, Loaded, Sources};
@@ -75,11 +76,11 @@ pub fn run(loaded: Loaded, sources: impl Fn() -> Sources) -> Result<(), Failure>
             listen = listening.map(|address| address.to_string()),
             "local controller started"
         );
-        let begun = controller.discovery.send(BeginSchedule).await;
-        begun.context("discovery has ended").map_err(Failure::Failed)?;
         let started =
             json!({ "version": env!("CARGO_PKG_VERSION"), "role": Role::Local, "subnets": config.controller.subnets });
         controller.record(EventType::ControllerStarted, started).await.map_err(Failure::Failed)?;
+        let begun = controller.discovery.send(BeginSchedule).await;
+        begun.context("discovery has ended").map_err(Failure::Failed)?;
 
         let ended_by = attend(&mut signals, config, &controller, sources).await;
         info!(signal = ended_by, "stopping");
@@ -185,6 +186,7 @@ async fn take_over(config: &mut Config, controller: &LocalController, sources: S
     let (event, payload) = match reload(sources, config, &links()) {
         Ok(taken) => {
             let payload = json!({ "needs_restart": taken.restart });
+            controller.health.send(Cover(taken.settings.subnets.clone())).await?;
             controller.discovery.send(Reconfigure(taken.settings)).await?;
             *config = taken.config;
             for key in taken.restart {

@@ -1,9 +1,10 @@
 //! The data folder: made when it is missing, and held by one process at a time.
 
-use std::fs::{File, Permissions};
+use std::fs::{DirBuilder, File};
 use std::io;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
 
@@ -58,11 +59,8 @@ impl DataFolder {
     /// [`FolderError`].
     pub fn take(path: &Path) -> Result<Self, FolderError> {
         if !path.exists() {
-            let create = || {
-                std::fs::create_dir_all(path)?;
-                std::fs::set_permissions(path, Permissions::from_mode(0o700))
-            };
-            create().map_err(|source| FolderError::Create { path: path.to_owned(), source })?;
+            let create = DirBuilder::new().recursive(true).mode(0o700).create(path);
+            create.map_err(|source| FolderError::Create { path: path.to_owned(), source })?;
         }
         let unusable = |source| FolderError::Unusable { path: path.to_owned(), source };
         let folder = File::open(path).map_err(unusable)?;
@@ -72,7 +70,7 @@ impl DataFolder {
         }
         let access = rustix::fs::Access::READ_OK | rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
         rustix::fs::access(path, access).map_err(|error| unusable(error.into()))?;
-        match flock(&folder, FlockOperation::NonBlockingLockExclusive) {
+        match lock(&folder) {
             Ok(()) => Ok(Self { path: path.to_owned(), _lock: folder }),
             Err(rustix::io::Errno::WOULDBLOCK) => {
                 Err(FolderError::InUse { path: path.to_owned(), pid: holder(metadata.ino()) })
@@ -98,6 +96,19 @@ impl DataFolder {
     }
 }
 
+/// Whoever only asks who works on a folder holds its lock for an instant, too; that one is waited for.
+fn lock(folder: &File) -> rustix::io::Result<()> {
+    const ASKED: u32 = 5;
+    const INSTANT: Duration = Duration::from_millis(10);
+    for _ in 1..ASKED {
+        match flock(folder, FlockOperation::NonBlockingLockExclusive) {
+            Err(rustix::io::Errno::WOULDBLOCK) => std::thread::park_timeout(INSTANT),
+            answer => return answer,
+        }
+    }
+    flock(folder, FlockOperation::NonBlockingLockExclusive)
+}
+
 /// A process that works on a data folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FolderUser {
@@ -121,6 +132,7 @@ fn holder(inode: u64) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn a_folder_is_made_private_and_held_by_one() {

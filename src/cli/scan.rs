@@ -36,7 +36,7 @@ pub fn run(args: ScanArgs) -> Result<(), Ended> {
     start_log(&args.log, "warn")?;
     let mut flags = Flags { role: Some("local".to_owned()), ..probing_flags(&args.probing, &args.common) };
     if !args.subnets.is_empty() {
-        flags.subnets = Some(args.subnets.clone());
+        flags.targets = Some(args.subnets.clone());
     }
     let loaded = configuration(sources(&args.common, flags))?;
     loaded.notes().iter().for_each(|text| note(&format!("note: {text}")));

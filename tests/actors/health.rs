@@ -8,7 +8,9 @@ use actix::{Actor, ActorContext, Addr, Context, Handler, Recipient, ResponseFutu
 use pdsno::actors::Ping;
 use pdsno::actors::discovery::CycleEnded;
 use pdsno::actors::discovery::cycle::CycleError;
-use pdsno::actors::health::{CheckHealth, HealthActor, Identity, PING_DEADLINE, ReadStatus, RenderMetrics, Watch};
+use pdsno::actors::health::{
+    CheckHealth, Cover, HealthActor, Identity, PING_DEADLINE, ReadStatus, RenderMetrics, Watch,
+};
 use pdsno::actors::sweeper::SweepError;
 use pdsno::domain::controller::Role;
 use pdsno::domain::cycle::{Completeness, CycleReport, DeltaCounts, ProtocolStats, Trigger};
@@ -88,6 +90,16 @@ async fn all_who_do_not_answer_are_named_within_one_deadline() {
     assert_eq!((answer.silent, answer.discovered), (vec!["a", "c", "d"], false));
     let took = asked.elapsed();
     assert!(took >= PING_DEADLINE && took < PING_DEADLINE + Duration::from_millis(10), "{took:?}");
+}
+
+#[actix::test]
+async fn a_cycle_that_could_not_scan_discovers_nothing_and_new_subnets_are_shown() {
+    let health = health();
+    health.send(CycleEnded(Ok(report(Completeness::Failed)))).await.unwrap();
+    assert!(!health.send(CheckHealth).await.unwrap().discovered);
+    let subnets = vec!["10.0.7.0/24".parse().unwrap()];
+    health.send(Cover(subnets.clone())).await.unwrap();
+    assert_eq!(health.send(ReadStatus).await.unwrap().identity.subnets, subnets);
 }
 
 #[actix::test]

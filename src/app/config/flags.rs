@@ -21,6 +21,8 @@ pub struct Flags {
     pub parent: Option<String>,
     /// `--subnets`: `controller.subnets`.
     pub subnets: Option<Vec<String>>,
+    /// The same as arguments of their own, as `pdsno scan` takes them.
+    pub targets: Option<Vec<String>>,
     /// `--interface`: `controller.interface`.
     pub interface: Option<String>,
     /// `--data-dir`: `nib.path`, the file `pdsno.db` in that folder.
@@ -54,6 +56,7 @@ impl Flags {
             ("--region", "controller.region", text(&self.region)),
             ("--parent", "controller.parent_id", text(&self.parent)),
             ("--subnets", "controller.subnets", list(&self.subnets)),
+            ("CIDR", "controller.subnets", list(&self.targets)),
             ("--interface", "controller.interface", text(&self.interface)),
             ("--data-dir", "nib.path", self.data_dir.as_deref().map(database_in)),
             ("--listen", "communication.listen", text(&self.listen)),
