@@ -2,3 +2,5 @@
 //! return what to write and what to send.
 
 pub mod discovery;
+pub mod trust;
+pub mod validation;

@@ -6,11 +6,18 @@
 
 pub mod arp;
 mod ber;
+pub mod canonical;
+pub mod dsse;
+pub mod envelope;
 pub mod frame;
 pub mod icmp;
 pub mod ipv4;
 pub mod mib;
 pub mod oid;
 pub mod refusal;
+pub mod signature;
 pub mod snmp;
+pub mod statement;
+pub mod transcript;
 pub mod udp;
+pub mod validation;

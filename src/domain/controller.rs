@@ -1,10 +1,13 @@
 //! Controllers: their tiers, names and regions.
 
+mod name;
+
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::domain::controller::name::{ControllerName, RegionSlug};
 use crate::domain::names::named;
 
 /// What a process runs as.
@@ -42,13 +45,12 @@ pub struct NameError {
     max: usize,
 }
 
-fn checked(text: &str, what: &'static str, also: &'static str, extra: &[char]) -> Result<String, NameError> {
-    const MAX: usize = 63;
-    let fits = (1..=MAX).contains(&text.len());
-    if fits && text.chars().all(|c| c.is_ascii_alphanumeric() || extra.contains(&c)) {
+fn checked(text: &str, max: usize, what: &'static str, also: &'static str) -> Result<String, NameError> {
+    let plain = text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
+    if text.len() <= max && plain && text.contains(|c: char| c.is_ascii_alphanumeric()) {
         Ok(text.to_owned())
     } else {
-        Err(NameError { text: text.to_owned(), what, also, max: MAX })
+        Err(NameError { text: text.chars().take(100).collect(), what, also, max })
     }
 }
 
@@ -63,6 +65,17 @@ impl ControllerId {
         Self("standalone".to_owned())
     }
 
+    /// What a controller calls itself until its parent has named it; no parent gives such a name.
+    pub fn newcomer(random: [u8; 16]) -> Self {
+        Self(format!("newcomer-{:032x}", u128::from_be_bytes(random)))
+    }
+
+    /// Whether a controller that has no name yet calls itself so.
+    pub fn is_newcomer(&self) -> bool {
+        let digits = self.0.strip_prefix("newcomer-").unwrap_or_default();
+        digits.len() == 32 && digits.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f'))
+    }
+
     /// The name.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -73,7 +86,7 @@ impl FromStr for ControllerId {
     type Err = NameError;
 
     fn from_str(text: &str) -> Result<Self, NameError> {
-        checked(text, "controller name", "'_' and '-'", &['_', '-']).map(Self)
+        checked(text, 63, "controller name", "'_' and '-'").map(Self)
     }
 }
 
@@ -93,7 +106,8 @@ impl FromStr for Region {
     type Err = NameError;
 
     fn from_str(text: &str) -> Result<Self, NameError> {
-        checked(text, "region", "'-' and '_'", &['-', '_']).map(Self)
+        // Short enough that the names of its controllers fit a DNS label (RFC 1035 section 2.3.4).
+        checked(text, 32, "region", "'-' and '_', with at least one letter or digit").map(Self)
     }
 }
 
@@ -139,7 +153,7 @@ mod tests {
     fn a_name_is_short_and_plain() {
         assert_eq!("zone-A".parse::<Region>().unwrap().as_str(), "zone-A");
         assert_eq!("local_cntl_zoneA_5".parse::<ControllerId>().unwrap().as_str(), "local_cntl_zoneA_5");
-        for text in ["", "zone A", "zone/A", &"z".repeat(64)] {
+        for text in ["", "zone A", "zone/A", "-", &"z".repeat(33)] {
             assert!(text.parse::<Region>().unwrap_err().to_string().contains(&format!("{text:?}")));
         }
     }

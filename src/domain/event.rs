@@ -72,6 +72,20 @@ pub enum EventType {
     DeviceInactive,
     /// Two devices answered for one address.
     AnomalyDuplicateAddress,
+    /// A controller was given a name and a certificate.
+    ControllerValidated,
+    /// A controller did not pass.
+    ControllerRejected,
+    /// A controller that might have passed was not validated, because pdsno failed.
+    ControllerValidationFailed,
+    /// A controller was given a certificate for its next key.
+    CertificateRenewed,
+    /// Too many proofs for a token were wrong.
+    BootstrapTokenLocked,
+    /// A source asks to be validated more often than is allowed; told once until it stops.
+    AttemptsLimited,
+    /// Somebody may be attacking; the payload has the reason.
+    SecurityAlert,
 }
 
 named!(EventType, EventTypeError, "event type",
@@ -88,7 +102,14 @@ named!(EventType, EventTypeError, "event type",
     DeviceDiscovered => "DEVICE_DISCOVERED",
     DeviceUpdated => "DEVICE_UPDATED",
     DeviceInactive => "DEVICE_INACTIVE",
-    AnomalyDuplicateAddress => "ANOMALY_DUPLICATE_ADDRESS");
+    AnomalyDuplicateAddress => "ANOMALY_DUPLICATE_ADDRESS",
+    ControllerValidated => "CONTROLLER_VALIDATED",
+    ControllerRejected => "CONTROLLER_REJECTED",
+    ControllerValidationFailed => "CONTROLLER_VALIDATION_FAILED",
+    CertificateRenewed => "CERTIFICATE_RENEWED",
+    BootstrapTokenLocked => "BOOTSTRAP_TOKEN_LOCKED",
+    AttemptsLimited => "ATTEMPTS_LIMITED",
+    SecurityAlert => "SECURITY_ALERT");
 
 /// An event before the store has given it its place.
 #[derive(Debug, Clone, PartialEq)]

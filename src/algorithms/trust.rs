@@ -1,0 +1,10 @@
+//! Who may be believed: chains of certificates, and what each received message must pass.
+
+pub mod authority;
+pub mod backoff;
+pub mod chain;
+pub mod directory;
+pub mod gate;
+pub mod refusal;
+mod replay;
+mod sequence;
