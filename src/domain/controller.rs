@@ -1,4 +1,4 @@
-//! Controllers: their tiers, names and regions.
+//! Controllers: their tiers, names, regions and cluster.
 
 mod name;
 
@@ -111,6 +111,26 @@ impl FromStr for Region {
     }
 }
 
+/// The name of the whole installation: one Global Controller and everything below it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Cluster(String);
+
+impl Cluster {
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Cluster {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        checked(text, 63, "cluster name", "'-' and '_'").map(Self)
+    }
+}
+
 macro_rules! text_value {
     ($($name:ident),+) => {$(
         impl fmt::Display for $name {
@@ -135,7 +155,7 @@ macro_rules! text_value {
     )+};
 }
 
-text_value!(ControllerId, Region);
+text_value!(ControllerId, Region, Cluster);
 
 #[cfg(test)]
 mod tests {

@@ -1,0 +1,226 @@
+//! Entries of the event log as octets: the body in canonical JSON, its signature, and the leaf.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::domain::digest::Digest;
+use crate::domain::entry::{Decision, Entry, EventId, PAYLOAD_LIMIT, Payload, TEXT_LIMIT};
+use crate::domain::event::{EventSeq, EventType};
+use crate::domain::key::{PublicKey, Signature};
+use crate::domain::number::Epoch;
+use crate::domain::origin::Origin;
+use crate::domain::time::Timestamp;
+use crate::wire::canonical::{self, CanonicalError, Malformed};
+use crate::wire::dsse::pre_authentication_encoding;
+use crate::wire::line::decimal;
+use crate::wire::signature::{KeyPair, is_signed_by, sha256};
+
+/// The version of the form of a body.
+const VERSION: u64 = 1;
+
+/// The longest leaf, in octets: what an entry bundle of C2SP tlog-tiles has room for.
+pub const MAX_LEAF: usize = 65_535;
+
+/// What a body is, for its signature.
+const TYPE: &str = "application/vnd.pdsno.log-entry.v1+json";
+
+/// Why an entry has no octets, or octets are no entry.
+#[derive(Debug, thiserror::Error)]
+pub enum EntryError {
+    /// The octets are not JSON as it is taken, or it has other fields than a body.
+    #[error("the body of the entry cannot be read")]
+    Malformed(#[from] Malformed),
+    /// Written by a program that knows more.
+    #[error("the body of the entry has version {0}; this program knows version {VERSION}")]
+    Version(Value),
+    /// The same body has other octets.
+    #[error("the body of the entry is not in canonical form")]
+    NotCanonical,
+    /// What the entry says has no canonical form.
+    #[error("the entry cannot be written")]
+    Unwritable(#[from] CanonicalError),
+    /// A text that is too long.
+    #[error("the {field} of the entry has {length} octets, more than {TEXT_LIMIT}")]
+    TextTooLong {
+        /// Which.
+        field: &'static str,
+        /// Its length.
+        length: usize,
+    },
+    /// Neither the particulars nor their digest, or both, or not an object.
+    #[error("the entry must have either an object as payload or the digest of one")]
+    Payload,
+    /// Particulars that belong beside the log.
+    #[error("the payload of the entry has {0} octets, more than {PAYLOAD_LIMIT}, so it belongs beside the log")]
+    PayloadTooLong(usize),
+    /// A leaf that does not fit.
+    #[error("the leaf of the entry has {0} octets, more than {MAX_LEAF}")]
+    LeafTooLong(usize),
+}
+
+/// The body's JSON. Numbers of 64 bits are texts.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Body {
+    v: u64,
+    origin: Origin,
+    seq: String,
+    event_id: EventId,
+    event_type: EventType,
+    actor: String,
+    subject: String,
+    action: Option<String>,
+    decision: Option<Decision>,
+    policy_version: Option<String>,
+    epoch: Epoch,
+    timestamp: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    payload: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    payload_sha256: Option<Digest>,
+}
+
+/// The particulars as an entry has them, and the octets to keep beside the log where that is its
+/// digest only.
+///
+/// # Errors
+/// [`EntryError::Payload`] when they are not an object, [`EntryError::Unwritable`] when they have no
+/// canonical form.
+pub fn payload(particulars: Value) -> Result<(Payload, Option<Vec<u8>>), EntryError> {
+    if !particulars.is_object() {
+        return Err(EntryError::Payload);
+    }
+    let octets = canonical::to_bytes(&particulars)?;
+    if octets.len() <= PAYLOAD_LIMIT {
+        Ok((Payload::Inside(particulars), None))
+    } else {
+        Ok((Payload::Beside(sha256(&octets)), Some(octets)))
+    }
+}
+
+/// The body of an entry: the octets that are kept, signed and hashed.
+///
+/// # Errors
+/// [`EntryError`] when the entry breaks a rule.
+pub fn encode(entry: &Entry) -> Result<Vec<u8>, EntryError> {
+    let Entry {
+        origin,
+        seq,
+        event_id,
+        event_type,
+        actor,
+        subject,
+        action,
+        decision,
+        policy_version,
+        epoch,
+        timestamp,
+        payload,
+    } = entry;
+    let (payload, payload_sha256) = match payload {
+        Payload::Inside(particulars) => (Some(particulars.clone()), None),
+        Payload::Beside(digest) => (None, Some(*digest)),
+    };
+    check(entry)?;
+    let body = canonical::to_bytes(&Body {
+        v: VERSION,
+        origin: origin.clone(),
+        seq: seq.to_string(),
+        event_id: *event_id,
+        event_type: *event_type,
+        actor: actor.clone(),
+        subject: subject.clone(),
+        action: action.clone(),
+        decision: *decision,
+        policy_version: policy_version.map(|version| version.to_string()),
+        epoch: *epoch,
+        timestamp: *timestamp,
+        payload,
+        payload_sha256,
+    })?;
+    let leaf = body.len() + 64;
+    if leaf > MAX_LEAF { Err(EntryError::LeafTooLong(leaf)) } else { Ok(body) }
+}
+
+/// Reads a body. No other octets say the same.
+///
+/// # Errors
+/// [`EntryError`] for what breaks a rule.
+pub fn decode(body: &[u8]) -> Result<Entry, EntryError> {
+    let leaf = body.len().saturating_add(64);
+    if leaf > MAX_LEAF {
+        return Err(EntryError::LeafTooLong(leaf));
+    }
+    let json = canonical::read_value(body)?;
+    // Before the fields: another version has others.
+    match json.get("v") {
+        Some(v) if v.as_u64() != Some(VERSION) => return Err(EntryError::Version(v.clone())),
+        _ => {}
+    }
+    let read = serde_json::from_value::<Body>(json);
+    let read = read.map_err(|source| Malformed::Shape { what: "the body of an entry", source })?;
+    let payload = match (read.payload, read.payload_sha256) {
+        (Some(particulars), None) => Payload::Inside(particulars),
+        (None, Some(digest)) => Payload::Beside(digest),
+        _ => return Err(EntryError::Payload),
+    };
+    let policy_version = read.policy_version.as_deref().map(decimal);
+    let entry = Entry {
+        origin: read.origin,
+        seq: EventSeq::from_number(decimal(&read.seq).ok_or(EntryError::NotCanonical)?),
+        event_id: read.event_id,
+        event_type: read.event_type,
+        actor: read.actor,
+        subject: read.subject,
+        action: read.action,
+        decision: read.decision,
+        policy_version: policy_version.map(|version| version.ok_or(EntryError::NotCanonical)).transpose()?,
+        epoch: read.epoch,
+        timestamp: read.timestamp,
+        payload,
+    };
+    if encode(&entry)? == body { Ok(entry) } else { Err(EntryError::NotCanonical) }
+}
+
+fn check(entry: &Entry) -> Result<(), EntryError> {
+    let action = entry.action.as_deref().unwrap_or_default();
+    for (field, text) in [("actor", entry.actor.as_str()), ("subject", &entry.subject), ("action", action)] {
+        if text.len() > TEXT_LIMIT {
+            return Err(EntryError::TextTooLong { field, length: text.len() });
+        }
+    }
+    if let Payload::Inside(particulars) = &entry.payload {
+        if !particulars.is_object() {
+            return Err(EntryError::Payload);
+        }
+        let length = canonical::to_bytes(particulars)?.len();
+        if length > PAYLOAD_LIMIT {
+            return Err(EntryError::PayloadTooLong(length));
+        }
+    }
+    Ok(())
+}
+
+/// The signature of an entry's actor.
+pub fn sign(body: &[u8], pair: &KeyPair) -> Signature {
+    pair.sign(&signed(body))
+}
+
+/// Whether an entry's signature is this key's.
+pub fn is_signed(body: &[u8], signature: &Signature, key: &PublicKey) -> bool {
+    is_signed_by(key, &signed(body), signature)
+}
+
+/// What is signed: the body with its type, so that it can be taken for nothing else that the same
+/// key signs.
+fn signed(body: &[u8]) -> Vec<u8> {
+    pre_authentication_encoding(TYPE, body)
+}
+
+/// The leaf of the log's tree: the body and, as its last 64 octets, the signature.
+pub fn leaf(body: &[u8], signature: &Signature) -> Vec<u8> {
+    [body, signature.as_bytes()].concat()
+}
+
+#[cfg(test)]
+pub(crate) mod tests;
