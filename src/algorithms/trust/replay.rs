@@ -39,6 +39,9 @@ impl ReplayCache {
     }
 
     /// Takes a message once. Its signature has been verified and its timestamp is acceptable.
+    ///
+    /// # Errors
+    /// The refusal of a message that was taken before, or of a sender whose quota is used up.
     pub fn admit(
         &mut self,
         sender: &ControllerId,

@@ -48,6 +48,9 @@ impl SequenceWindows {
     ///
     /// A message from another run is the first of a new one when it was made after all that came
     /// before. When the "new" run is one that had ended, two processes send under one name.
+    ///
+    /// # Errors
+    /// The refusal of a number that was there before or is too old to tell, and of a run that had ended.
     pub fn admit(
         &mut self,
         sender: &ControllerId,

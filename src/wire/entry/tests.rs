@@ -1,3 +1,5 @@
+//! Entries that are read back, refused, and signed.
+
 use proptest::prelude::*;
 use serde_json::json;
 
