@@ -37,6 +37,32 @@ enum Mood {
     Doubtful,
 }
 
+/// A NIB that cannot be read for the first few times.
+struct Busy {
+    nib: Addr<NibActor>,
+    refusals: usize,
+}
+
+impl Actor for Busy {
+    type Context = Context<Self>;
+}
+
+impl Handler<LoadDevices> for Busy {
+    type Result = ResponseFuture<Result<DeviceTable, NibError>>;
+
+    fn handle(&mut self, question: LoadDevices, _: &mut Self::Context) -> Self::Result {
+        let refused = self.refusals > 0;
+        self.refusals = self.refusals.saturating_sub(1);
+        let answer = self.nib.send(question);
+        Box::pin(async move {
+            match refused {
+                true => Err(NibError::Unavailable { attempted: "to read", source: None }),
+                false => answer.await.unwrap(),
+            }
+        })
+    }
+}
+
 impl Actor for Moody {
     type Context = Context<Self>;
 }
@@ -178,6 +204,21 @@ async fn a_conflict_is_decided_anew_three_times_with_growing_waits() {
     assert!(waited >= Duration::from_millis(350) && waited <= Duration::from_millis(530), "{waited:?}");
     let discovered = EventType::DeviceDiscovered;
     assert_eq!(stage.event_types(), [discovered, discovered, EventType::DiscoveryCycleCompleted]);
+}
+
+#[actix::test]
+async fn a_nib_that_cannot_be_read_for_a_moment_is_read_again() {
+    let script = script([vec![1, 2]]);
+    let (nib, reader) = memory_nib();
+    let devices = Busy { nib: nib.clone(), refusals: 2 }.start().recipient();
+    let mut stage = Stage::with_nib(&script, devices, nib.recipient(), reader);
+    assert_eq!(stage.cycle().await.unwrap().delta.new, 2);
+    let (nib, reader) = memory_nib();
+    let devices = Busy { nib: nib.clone(), refusals: 9 }.start().recipient();
+    let mut stage = Stage::with_nib(&script, devices, nib.recipient(), reader);
+    let error = stage.cycle().await.unwrap_err();
+    assert!(matches!(*error, CycleError::Nib { source: NibError::Unavailable { .. }, .. }), "{error}");
+    assert_eq!(stage.devices(), []);
 }
 
 #[actix::test]

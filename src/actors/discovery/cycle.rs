@@ -86,7 +86,14 @@ impl CycleInput {
         let mut doubtful = None;
         loop {
             attempt += 1;
-            let table = self.load().await?;
+            let table = match self.load().await {
+                Ok(table) => table,
+                Err(CycleError::Nib { source, .. }) if source.is_retryable() && attempt < ATTEMPTS => {
+                    self.back_off(attempt).await;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             if let Some((row, begun)) = doubtful
                 && table.has(row)
             {

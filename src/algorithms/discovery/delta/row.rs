@@ -66,7 +66,8 @@ pub(super) fn seen(
         Some(Fact::SnmpSystem(system)) => Some(system),
         _ => None,
     };
-    let conclusion = conclusion(observation.mac, system_of(observation).or(known_system), context);
+    let system = system_of(observation).or(known_system);
+    let conclusion = conclusion(observation.mac, system, context);
     let (addresses, silent) = addresses(known, observation, owners, context);
     let device = Device {
         addresses,
@@ -76,7 +77,8 @@ pub(super) fn seen(
             DeviceType::Unknown => before.device_type,
             known => known,
         },
-        firmware: conclusion.firmware.clone().or_else(|| before.firmware.clone()),
+        // It is read from the description alone: a new one that tells none takes the old one back.
+        firmware: if system.is_some() { conclusion.firmware.clone() } else { before.firmware.clone() },
         region: context.region.cloned().or_else(|| before.region.clone()),
         local_controller: context.local_controller.cloned().or_else(|| before.local_controller.clone()),
         status: before.status.after(Sighting::Seen),

@@ -279,6 +279,18 @@ mod sightings {
     }
 
     #[test]
+    fn a_description_that_names_no_software_takes_the_old_name_back() {
+        let answer = |descr: &str| SnmpAnswer { system: system("core-1", descr), ..SnmpAnswer::default() };
+        let mut scene = Scene::of([known(1)]);
+        scene.cycle(&[told(1, answer("Cisco IOS Software, C2900 Software, Version 15.2(4)M6"))]);
+        assert_eq!(scene.known[0].device.firmware.as_deref(), Some("IOS 15.2(4)M6"));
+        scene.cycle(&[answering(1, &[1])]);
+        assert_eq!(scene.known[0].device.firmware.as_deref(), Some("IOS 15.2(4)M6"), "silence takes nothing");
+        scene.cycle(&[told(1, answer("a box"))]);
+        assert_eq!(scene.known[0].device.firmware, None);
+    }
+
+    #[test]
     fn the_controller_that_owns_a_device_is_watched_too() {
         let mut scene = Scene::of([known(1)]);
         let owner: ControllerId = "local_cntl_zoneA_5".parse().unwrap();
