@@ -2,6 +2,7 @@
 //!
 //! `make test-discovery SUBNET=10.0.1.0/24` asks the same of a real network, as far as that can be
 //! judged without knowing what is there.
+#![expect(clippy::disallowed_methods, reason = "a process that runs is waited for by the machine's clock")]
 
 #[expect(dead_code, reason = "the handle also serves the tests of the lab and of the daemon")]
 #[path = "lab/handle.rs"]
@@ -13,6 +14,8 @@ mod program;
 mod change;
 #[path = "discovery/found.rs"]
 mod found;
+#[path = "discovery/interrupted.rs"]
+mod interrupted;
 #[path = "discovery/named_subnet.rs"]
 mod named_subnet;
 #[path = "discovery/output.rs"]
