@@ -44,6 +44,7 @@ deny: ## Check licences, banned crates and sources (needs cargo-deny)
 	cargo deny check licenses bans sources
 
 setcap: release ## Let the program open raw sockets without root
+	tests/install_packages.sh setcap
 	$(if $(filter 0,$(shell id -u)),,sudo) setcap cap_net_raw+ep target/release/pdsno
 
 vendor-table: ## Pack registry files of the IEEE into the vendor table: make vendor-table CSV="mam.csv oui.csv …"

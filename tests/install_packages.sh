@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Installs what is missing of the Debian packages that the tests, or the benches, need.
+# Installs what is missing of the Debian packages that the tests, the benches, or setcap need.
 #
-#   tests/install_packages.sh tests | bench
+#   tests/install_packages.sh tests | bench | setcap
 #
 # Nothing is asked of apt when nothing is missing. snmpd comes with a system service; the lab runs its
 # own agents, so that service is neither started nor enabled here.
@@ -18,8 +18,9 @@ readonly FOR_BENCH=("${FOR_TESTS[@]}" nmap:nmap arp-scan:arp-scan fping:fping)
 case ${1-} in
     tests) wanted=("${FOR_TESTS[@]}") ;;
     bench) wanted=("${FOR_BENCH[@]}") ;;
+    setcap) wanted=(setcap:libcap2-bin) ;;
     *)
-        echo "usage: $0 tests|bench" >&2
+        echo "usage: $0 tests|bench|setcap" >&2
         exit 2
         ;;
 esac
@@ -33,10 +34,10 @@ done
 [[ " ${packages[*]} " != *' gcc '* ]] || packages+=(libc6-dev)
 
 by_hand() { # WHY
-    echo "$1; install by hand what the $wanted_by need: ${packages[*]}" >&2
+    echo "$1; install by hand for $wanted_by: ${packages[*]}" >&2
     exit 4
 }
-wanted_by=$([[ $1 == bench ]] && echo benches || echo tests)
+wanted_by=$1
 command -v apt-get >/dev/null || by_hand "this machine has no apt-get"
 if ((EUID == 0)); then
     as_root=()
@@ -46,7 +47,7 @@ else
     by_hand "neither root nor sudo"
 fi
 
-echo "installing for the $wanted_by: ${packages[*]}" >&2
+echo "installing for $wanted_by: ${packages[*]}" >&2
 readonly POLICY=/usr/sbin/policy-rc.d
 own_policy=no
 forget_policy() {
