@@ -7,7 +7,7 @@ use std::net::Ipv4Addr;
 
 use serde_json::json;
 
-use crate::algorithms::discovery::merge::disputed;
+use crate::algorithms::discovery::merge::{disputed, owners};
 use crate::algorithms::discovery::observation::DeviceObservation;
 use crate::algorithms::discovery::vendor::VendorTable;
 use crate::domain::address::MacAddr;
@@ -106,25 +106,13 @@ pub fn decide(
     for (number, observation) in (next.number()..).zip(newcomers) {
         row::new(DeviceId::from_number(number), observation, context, &mut delta);
     }
-    for (address, macs) in disputed(seen) {
-        if !known_dispute(known, address, &macs) {
+    for (address, macs) in disputed(&owners) {
+        if !known_dispute(known, address, macs) {
             let payload = json!({ "macs": macs });
             delta.changes.push(context.event(EventType::AnomalyDuplicateAddress, address.to_string(), payload));
         }
     }
     delta
-}
-
-type Owners = BTreeMap<Ipv4Addr, BTreeSet<MacAddr>>;
-
-fn owners(seen: &BTreeMap<MacAddr, DeviceObservation>) -> Owners {
-    let mut owners = Owners::new();
-    for observation in seen.values() {
-        for address in &observation.addresses {
-            owners.entry(*address).or_default().insert(observation.mac);
-        }
-    }
-    owners
 }
 
 /// A dispute is told once: it is known when all of its parties were already known to have the address.

@@ -44,16 +44,23 @@ fn add(device: &mut DeviceObservation, host: HostObservation) {
     }
 }
 
-/// The addresses for which more than one device answered, with those devices, ascending.
-pub fn disputed(devices: &BTreeMap<MacAddr, DeviceObservation>) -> BTreeMap<Ipv4Addr, BTreeSet<MacAddr>> {
-    let mut owners: BTreeMap<Ipv4Addr, BTreeSet<MacAddr>> = BTreeMap::new();
+/// Who answered for each address, ascending.
+pub type Owners = BTreeMap<Ipv4Addr, BTreeSet<MacAddr>>;
+
+/// Who answered for each address.
+pub fn owners(devices: &BTreeMap<MacAddr, DeviceObservation>) -> Owners {
+    let mut owners = Owners::new();
     for device in devices.values() {
         for address in &device.addresses {
             owners.entry(*address).or_default().insert(device.mac);
         }
     }
-    owners.retain(|_, macs| macs.len() > 1);
     owners
+}
+
+/// The addresses for which more than one device answered, with those devices, ascending.
+pub fn disputed(owners: &Owners) -> impl Iterator<Item = (Ipv4Addr, &BTreeSet<MacAddr>)> {
+    owners.iter().filter(|(_, macs)| macs.len() > 1).map(|(address, macs)| (*address, macs))
 }
 
 #[cfg(test)]
@@ -130,7 +137,8 @@ mod tests {
             snmp: None,
         };
         let devices = merge(vec![host(1, 7), host(2, 7), host(1, 8)]);
-        let disputed = disputed(&devices);
+        let owners = owners(&devices);
+        let disputed: BTreeMap<_, _> = disputed(&owners).collect();
         assert_eq!(disputed.keys().copied().collect::<Vec<_>>(), [Ipv4Addr::new(10, 0, 1, 7)]);
         assert_eq!(disputed[&Ipv4Addr::new(10, 0, 1, 7)].len(), 2);
     }

@@ -6,8 +6,9 @@ use std::net::Ipv4Addr;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::{Context, Delta, KnownDevice, Owners};
+use super::{Context, Delta, KnownDevice};
 use crate::algorithms::discovery::classify::{Clues, Conclusion, conclude};
+use crate::algorithms::discovery::merge::Owners;
 use crate::algorithms::discovery::observation::{DeviceObservation, SnmpAnswer};
 use crate::domain::address::MacAddr;
 use crate::domain::change::Change;
