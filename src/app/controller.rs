@@ -11,6 +11,7 @@ use crate::actors::discovery::{CycleResult, DiscoveryActor, DiscoverySettings, D
 use crate::actors::health::{HealthActor, Identity, Watch};
 use crate::actors::nib::{Close, Commit, NibActor, READERS};
 use crate::actors::sweeper::{Progress, Sweeper};
+use crate::algorithms::discovery::vendor::VendorTable;
 use crate::app::config::Config;
 use crate::domain::change::Change;
 use crate::domain::controller::{ControllerId, Role};
@@ -59,11 +60,11 @@ pub struct LocalController {
 /// When the operator's vendor table cannot be read.
 pub fn discovery_settings(config: &Config) -> anyhow::Result<DiscoverySettings> {
     let vendors = match &config.controller.oui_file {
-        None => crate::algorithms::discovery::vendor::VendorTable::builtin(),
+        None => VendorTable::builtin(),
         Some(path) => {
             let text = std::fs::read_to_string(path)
                 .with_context(|| format!("cannot read controller.oui_file {}", path.display()))?;
-            crate::algorithms::discovery::vendor::VendorTable::from_ieee_csv(&text)
+            VendorTable::from_ieee_csv(&text)
                 .with_context(|| format!("cannot use controller.oui_file {}", path.display()))?
         }
     };

@@ -21,14 +21,15 @@ use crate::actors::health::Cover;
 use crate::algorithms::discovery::plan::plan;
 use crate::app::clock::SystemClock;
 use crate::app::config::{Config, Loaded, Sources};
-use crate::app::controller::{LocalController, OpenNib, discovery_settings};
+use crate::app::controller::{LocalController, OpenNib, actor, discovery_settings};
 use crate::app::failure::Failure;
+use crate::app::maintenance::open_nib;
 use crate::app::privileges;
 use crate::app::reload::{problems, reload};
-use crate::app::scan::open_nib;
 use crate::domain::controller::Role;
 use crate::domain::cycle::Trigger;
 use crate::domain::event::EventType;
+use crate::domain::subnet::listed;
 use crate::domain::time::Clock;
 use crate::northbound::http;
 use crate::southbound::carrier::SocketCarrier;
@@ -50,7 +51,7 @@ pub fn run(loaded: Loaded, sources: impl Fn() -> Sources) -> Result<(), Failure>
     let plans = plan(&settings.subnets, settings.interface.as_deref(), &links()).map_err(Failure::usage)?;
     let carrier = SocketCarrier::open(plans.len().max(SocketCarrier::MOST_LINKS)).map_err(Failure::usage)?;
     let listener = config.communication.listen.map(bind).transpose().map_err(Failure::Usage)?;
-    let (store, folder) = open_nib(&config, &config.nib.path, &clock)?;
+    let (store, folder) = open_nib(&config.nib, &actor(&config), clock.now())?;
     let nib = OpenNib::new(Box::new(store)).map_err(Failure::Failed)?;
     privileges::drop_all().map_err(Failure::failed)?;
 
@@ -71,7 +72,7 @@ pub fn run(loaded: Loaded, sources: impl Fn() -> Sources) -> Result<(), Failure>
         });
         info!(
             version = env!("CARGO_PKG_VERSION"),
-            subnets = %config.controller.subnets.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
+            subnets = listed(&config.controller.subnets),
             data = %folder.path().display(),
             listen = listening.map(|address| address.to_string()),
             "local controller started"

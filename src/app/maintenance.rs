@@ -3,11 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use crate::app::clock::SystemClock;
-use crate::app::config::Config;
+use crate::app::config::{Config, NibSettings};
 use crate::app::controller::actor;
 use crate::app::failure::Failure;
 use crate::app::folder::DataFolder;
-use crate::domain::time::Clock;
+use crate::domain::controller::ControllerId;
+use crate::domain::time::{Clock, Timestamp};
+use crate::nib::NibStore;
 use crate::nib::sqlite::{OpenMode, SqliteNib};
 
 pub use crate::nib::sqlite::{BackupError, CheckReport, Migrated, backup, check};
@@ -26,12 +28,21 @@ pub struct Initialised {
 /// # Errors
 /// [`Failure::Usage`] when the folder or the file cannot be used; then neither was changed.
 pub fn initialise(config: &Config, path: &Path) -> Result<Initialised, Failure> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let _folder = DataFolder::take(folder).map_err(Failure::usage)?;
-    let actor = actor(config);
-    let mode = OpenMode::Migrate { actor: actor.as_str(), at: SystemClock::start().now() };
-    let mut nib = SqliteNib::open(path, mode).map_err(Failure::usage)?;
+    let settings = NibSettings { path: path.to_owned() };
+    let (mut nib, _folder) = open_nib(&settings, &actor(config), SystemClock::start().now())?;
     let migrated = nib.migrated().cloned();
-    crate::nib::NibStore::close(&mut nib).map_err(Failure::failed)?;
-    Ok(Initialised { path: path.to_owned(), migrated })
+    nib.close().map_err(Failure::failed)?;
+    Ok(Initialised { path: settings.path, migrated })
+}
+
+/// Takes the data folder and opens its NIB for writing; makes and migrates as needed.
+pub(super) fn open_nib(
+    settings: &NibSettings,
+    actor: &ControllerId,
+    at: Timestamp,
+) -> Result<(SqliteNib, DataFolder), Failure> {
+    let folder = DataFolder::take(settings.data_dir()).map_err(Failure::usage)?;
+    let mode = OpenMode::Migrate { actor: actor.as_str(), at };
+    let nib = SqliteNib::open(&settings.path, mode).map_err(Failure::usage)?;
+    Ok((nib, folder))
 }

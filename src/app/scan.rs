@@ -1,6 +1,5 @@
 //! One cycle without a daemon.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,11 +16,11 @@ use crate::app::controller::{LocalController, OpenNib, actor, discovery_settings
 use crate::app::failure::Failure;
 use crate::app::folder::DataFolder;
 use crate::app::inventory::{DeviceView, devices};
+use crate::app::maintenance::open_nib;
 use crate::app::privileges;
 use crate::domain::cycle::{CycleReport, Trigger};
 use crate::domain::time::Clock;
 use crate::nib::memory::MemoryNib;
-use crate::nib::sqlite::{OpenMode, SqliteNib};
 use crate::nib::{NibReader, NibStore};
 use crate::southbound::carrier::SocketCarrier;
 use crate::southbound::interfaces::links;
@@ -95,21 +94,8 @@ fn store(
     if !save {
         return Ok((Box::new(MemoryNib::new()), None));
     }
-    let (store, folder) = open_nib(config, &config.nib.path, clock)?;
+    let (store, folder) = open_nib(&config.nib, &actor(config), clock.now())?;
     Ok((Box::new(store), Some(folder)))
-}
-
-/// Takes the data folder and opens its NIB; creates and migrates as needed.
-pub(super) fn open_nib(
-    config: &Config,
-    path: &Path,
-    clock: &Arc<dyn Clock>,
-) -> Result<(SqliteNib, DataFolder), Failure> {
-    let folder = DataFolder::take(config.nib.data_dir()).map_err(Failure::usage)?;
-    let actor = actor(config);
-    let mode = OpenMode::Migrate { actor: actor.as_str(), at: clock.now() };
-    let store = SqliteNib::open(path, mode).map_err(Failure::usage)?;
-    Ok((store, folder))
 }
 
 /// Shows progress for ever.

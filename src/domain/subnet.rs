@@ -258,6 +258,11 @@ impl AddressSet {
     }
 }
 
+/// The subnets as one text, with commas and without spaces, as `--subnets` takes them.
+pub fn listed(subnets: &[Subnet]) -> String {
+    subnets.iter().map(Subnet::to_string).collect::<Vec<_>>().join(",")
+}
+
 /// What became of a list of subnets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Merged {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::Recipient;
+use actix::{Message, Recipient};
 
 use super::DiscoverySettings;
 use crate::actors::REQUEST_DEADLINE;
@@ -16,6 +16,7 @@ use crate::domain::change::Change;
 use crate::domain::cycle::{Completeness, CycleReport, Trigger, millis};
 use crate::domain::device::{DeviceId, Version};
 use crate::domain::event::{EventType, NewEvent};
+use crate::domain::subnet::listed;
 use crate::domain::time::{Clock, Timestamp};
 use crate::nib::NibError;
 
@@ -150,21 +151,11 @@ impl CycleInput {
     }
 
     async fn load(&self) -> Result<DeviceTable, CycleError> {
-        let attempted = "to read what is known";
-        let answer = self.devices.send(LoadDevices);
-        match tokio::time::timeout(REQUEST_DEADLINE, answer).await {
-            Ok(Ok(table)) => table.map_err(|source| CycleError::Nib { attempted, source }),
-            Ok(Err(_)) | Err(_) => Err(CycleError::NoAnswer { attempted }),
-        }
+        ask(&self.devices, LoadDevices, "to read what is known").await
     }
 
     async fn commit(&self, changes: Vec<Change>) -> Result<(), CycleError> {
-        let attempted = "to write what was found";
-        let answer = self.commits.send(Commit(changes));
-        match tokio::time::timeout(REQUEST_DEADLINE, answer).await {
-            Ok(Ok(done)) => done.map(drop).map_err(|source| CycleError::Nib { attempted, source }),
-            Ok(Err(_)) | Err(_) => Err(CycleError::NoAnswer { attempted }),
-        }
+        ask(&self.commits, Commit(changes), "to write what was found").await.map(drop)
     }
 
     /// 50, 100, 200 ms, each up to half longer.
@@ -182,14 +173,25 @@ impl CycleInput {
     }
 
     fn event(&self, event_type: EventType, error: &CycleError) -> Change {
-        let subnets: Vec<String> = self.settings.subnets.iter().map(ToString::to_string).collect();
         Change::Append(NewEvent {
             event_type,
             actor: self.settings.actor.to_string(),
-            subject: subnets.join(","),
+            subject: listed(&self.settings.subnets),
             timestamp: self.clock.now(),
             payload: serde_json::json!({ "trigger": self.trigger, "error": chain(error) }),
         })
+    }
+}
+
+/// Asks the NIB and waits for its answer, within the deadline.
+async fn ask<M, T>(nib: &Recipient<M>, message: M, attempted: &'static str) -> Result<T, CycleError>
+where
+    M: Message<Result = Result<T, NibError>> + Send + 'static,
+    T: Send + 'static,
+{
+    match tokio::time::timeout(REQUEST_DEADLINE, nib.send(message)).await {
+        Ok(Ok(answer)) => answer.map_err(|source| CycleError::Nib { attempted, source }),
+        Ok(Err(_)) | Err(_) => Err(CycleError::NoAnswer { attempted }),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::domain::controller::ControllerId;
 use crate::domain::cycle::{Completeness, CycleReport, DeltaCounts, ProtocolStats, RttSummary, Trigger, millis};
 use crate::domain::event::{EventType, NewEvent};
 use crate::domain::protocol::Protocol;
-use crate::domain::subnet::Subnet;
+use crate::domain::subnet::{Subnet, listed};
 use crate::domain::time::Timestamp;
 
 /// What a cycle set out to do.
@@ -90,8 +90,7 @@ pub fn events(report: &CycleReport, actor: &ControllerId, now: Timestamp) -> Vec
         Completeness::Complete | Completeness::Partial if report.targets == 0 => EventType::DiscoverySkipped,
         Completeness::Complete | Completeness::Partial => EventType::DiscoveryCycleCompleted,
     };
-    let subject = report.subnets.iter().map(Subnet::to_string).collect::<Vec<_>>().join(",");
-    events.push(event(end, subject, serde_json::to_value(report).unwrap_or_default()));
+    events.push(event(end, listed(&report.subnets), serde_json::to_value(report).unwrap_or_default()));
     events
 }
 
