@@ -16,6 +16,7 @@
 pub mod discovery;
 pub mod health;
 pub mod nib;
+pub mod post;
 pub mod sweeper;
 
 use std::time::Duration;

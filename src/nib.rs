@@ -6,7 +6,9 @@
 
 mod change;
 pub mod memory;
+mod question;
 pub mod sqlite;
+mod unwritten;
 pub mod writer;
 
 use std::collections::BTreeMap;
@@ -14,10 +16,17 @@ use std::net::Ipv4Addr;
 
 use crate::domain::address::MacAddr;
 pub use crate::domain::change::Change;
+use crate::domain::controller::ControllerId;
 use crate::domain::device::{Device, DeviceId, DeviceStatus, Version};
 use crate::domain::event::{Event, EventSeq, EventType};
 use crate::domain::fact::FactRow;
+use crate::domain::log::Sealer;
+use crate::domain::number::{PolicyVersion, Serial, StreamSeq};
+use crate::domain::origin::Origin;
+use crate::domain::stream::Stream;
 use crate::domain::time::Timestamp;
+use crate::domain::token::TokenId;
+pub use crate::nib::question::{LogReader, PolicyReader, RegistryReader, StreamReader};
 
 /// What a commit did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +44,30 @@ pub enum Row {
     /// A device by its hardware address, which another device has.
     #[error("device with MAC {0}")]
     Mac(MacAddr),
+    /// A bootstrap token.
+    #[error("bootstrap token {0}")]
+    Token(TokenId),
+    /// A controller.
+    #[error("controller {0}")]
+    Controller(ControllerId),
+    /// The number of a new controller's name, which is not the next one.
+    #[error("the name {0}")]
+    Name(ControllerId),
+    /// The number of a certificate, which is not the next one.
+    #[error("certificate number {0}")]
+    Serial(Serial),
+    /// Who this controller is.
+    #[error("the controller's own name")]
+    Membership,
+    /// A policy whose version is not higher than that of the one in effect.
+    #[error("policy version {0}")]
+    Policy(PolicyVersion),
+    /// What was taken of a controller's stream.
+    #[error("item {2} of the {1} of {0}")]
+    Stream(ControllerId, Stream, StreamSeq),
+    /// The newest head of a log.
+    #[error("the newest head of {0}")]
+    Head(Origin),
 }
 
 /// Why the NIB did not do what it was asked.
@@ -119,6 +152,14 @@ pub trait NibStore: Send {
     /// [`NibError::Unavailable`] when no further reader can be opened.
     fn reader(&self) -> Result<Box<dyn NibReader>, NibError>;
 
+    /// Seals every event that is not an entry of the log yet, in batches, and from then on each event
+    /// in the commit that appends it. Called once there is a name, at each start, and with each new
+    /// key.
+    ///
+    /// # Errors
+    /// As [`NibStore::commit`]; [`NibError::Invalid`] for a log of another origin.
+    fn open_log(&mut self, sealer: Box<dyn Sealer>) -> Result<(), NibError>;
+
     /// Tidies up before the last use: nothing that has been committed depends on it.
     ///
     /// # Errors
@@ -129,7 +170,7 @@ pub trait NibStore: Send {
 }
 
 /// The reading side of a backend: any number, beside the writer.
-pub trait NibReader: Send {
+pub trait NibReader: RegistryReader + StreamReader + PolicyReader + LogReader + Send {
     /// One device.
     ///
     /// # Errors

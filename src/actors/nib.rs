@@ -2,8 +2,11 @@
 //!
 //! ```text
 //!   DiscoveryActor, app ──Commit──► NibActor ──► writer thread (nib::writer)
-//!   DiscoveryActor ──LoadDevices──►    └───────► a reader, off the actor's thread
+//!   all others ───────Ask──────────►    └───────► a reader, off the actor's thread
 //! ```
+//!
+//! Other actors talk to it through a [`Nib`]: look, decide, commit, and again if somebody else was
+//! faster.
 
 use std::sync::{Arc, Mutex};
 
@@ -14,8 +17,13 @@ use super::Ping;
 use crate::domain::change::Change;
 use crate::domain::device::{Device, DeviceId, Version};
 use crate::domain::fact::FactRow;
+use crate::domain::log::Sealer;
 use crate::nib::writer::{CloseError, NibWriter, SubmitError};
-use crate::nib::{Committed, NibError, NibReader};
+use crate::nib::{Committed, NibError, NibReader, NibStore};
+
+mod handle;
+
+pub use handle::Nib;
 
 /// How many questions are worked on at once; each has a reader of its own.
 pub const READERS: usize = 2;
@@ -26,14 +34,41 @@ const PAGE: usize = 1_000;
 /// Owns the NIB of a controller.
 pub struct NibActor {
     /// None once it is closed.
-    writer: Option<NibWriter>,
+    writer: Option<Writer>,
     readers: Arc<Readers>,
+}
+
+/// Where commits are made.
+enum Writer {
+    Thread(NibWriter),
+    /// On the actor's own thread: for a store in memory.
+    Here(Box<dyn NibStore>),
 }
 
 struct Readers {
     free: Mutex<Vec<Box<dyn NibReader>>>,
     permits: Semaphore,
+    /// Whether a question may hold its thread up.
+    blocking: bool,
 }
+
+/// Asks a question of a reader; the answer leaves by a way of its own.
+#[derive(Message)]
+#[rtype(result = "Result<(), NibError>")]
+pub struct Ask(Question);
+
+type Question = Box<dyn FnOnce(&dyn NibReader) + Send>;
+
+impl std::fmt::Debug for Ask {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Ask")
+    }
+}
+
+/// Seals what is not an entry of the log yet, and from then on each event in its commit.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), NibError>")]
+pub struct OpenLog(pub Box<dyn Sealer>);
 
 /// Writes all changes or none.
 #[derive(Debug, Message)]
@@ -71,8 +106,22 @@ impl DeviceTable {
 impl NibActor {
     /// An actor over a writer and some readers, at most [`READERS`] of which are used at once.
     pub fn new(writer: NibWriter, readers: Vec<Box<dyn NibReader>>) -> Self {
+        Self::over(Writer::Thread(writer), readers, true)
+    }
+
+    /// An actor over a store that never waits for a disk: it uses no other thread, so that with a
+    /// paused clock everything happens in one order.
+    ///
+    /// # Errors
+    /// When the store gives no reader.
+    pub fn in_memory(store: Box<dyn NibStore>) -> Result<Self, NibError> {
+        let reader = store.reader()?;
+        Ok(Self::over(Writer::Here(store), vec![reader], false))
+    }
+
+    fn over(writer: Writer, readers: Vec<Box<dyn NibReader>>, blocking: bool) -> Self {
         let permits = Semaphore::new(readers.len());
-        Self { writer: Some(writer), readers: Arc::new(Readers { free: Mutex::new(readers), permits }) }
+        Self { writer: Some(writer), readers: Arc::new(Readers { free: Mutex::new(readers), permits, blocking }) }
     }
 }
 
@@ -90,8 +139,14 @@ impl Handler<Commit> for NibActor {
     type Result = ResponseFuture<Result<Committed, NibError>>;
 
     fn handle(&mut self, Commit(changes): Commit, _: &mut Self::Context) -> Self::Result {
-        let submitted = self.writer.as_ref().ok_or(SubmitError::Ended).and_then(|writer| writer.submit(changes));
-        Box::pin(async move { submitted?.await })
+        match &mut self.writer {
+            None => Box::pin(std::future::ready(Err(SubmitError::Ended.into()))),
+            Some(Writer::Here(store)) => Box::pin(std::future::ready(store.commit(&changes))),
+            Some(Writer::Thread(writer)) => {
+                let submitted = writer.submit(changes);
+                Box::pin(async move { submitted?.await })
+            }
+        }
     }
 }
 
@@ -105,9 +160,44 @@ impl Handler<Close> for NibActor {
             free.clear();
         }
         Box::pin(async move {
-            let Some(writer) = writer else { return Ok(()) };
+            let writer = match writer {
+                None => return Ok(()),
+                Some(Writer::Here(mut store)) => return Ok(store.close()?),
+                Some(Writer::Thread(writer)) => writer,
+            };
             let closed = tokio::task::spawn_blocking(move || writer.close()).await;
             closed.unwrap_or_else(|panic| Err(CloseError::Panicked { message: panic.to_string() }))
+        })
+    }
+}
+
+impl Handler<OpenLog> for NibActor {
+    type Result = ResponseFuture<Result<(), NibError>>;
+
+    fn handle(&mut self, OpenLog(sealer): OpenLog, _: &mut Self::Context) -> Self::Result {
+        match &mut self.writer {
+            None => Box::pin(std::future::ready(Err(SubmitError::Ended.into()))),
+            Some(Writer::Here(store)) => Box::pin(std::future::ready(store.open_log(sealer))),
+            Some(Writer::Thread(writer)) => {
+                let submitted = writer.open_log(sealer);
+                Box::pin(async move { submitted?.await })
+            }
+        }
+    }
+}
+
+impl Handler<Ask> for NibActor {
+    type Result = ResponseFuture<Result<(), NibError>>;
+
+    fn handle(&mut self, Ask(question): Ask, _: &mut Self::Context) -> Self::Result {
+        let readers = Arc::clone(&self.readers);
+        Box::pin(async move {
+            readers
+                .run(|reader| {
+                    question(reader);
+                    Ok(())
+                })
+                .await
         })
     }
 }
@@ -130,11 +220,14 @@ impl Readers {
         let unavailable = || NibError::Unavailable { attempted: "to read", source: None };
         let _permit = self.permits.acquire().await.map_err(|_| unavailable())?;
         let reader = self.free.lock().map_err(|_| unavailable())?.pop().ok_or_else(unavailable)?;
-        let asked = tokio::task::spawn_blocking(move || {
+        let asked = move || {
             let answer = question(reader.as_ref());
             (reader, answer)
-        });
-        let (reader, answer) = asked.await.map_err(|_| unavailable())?;
+        };
+        let (reader, answer) = match self.blocking {
+            true => tokio::task::spawn_blocking(asked).await.map_err(|_| unavailable())?,
+            false => asked(),
+        };
         self.free.lock().map_err(|_| unavailable())?.push(reader);
         answer
     }

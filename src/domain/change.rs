@@ -2,10 +2,15 @@
 
 use std::time::Duration;
 
+use crate::domain::controller::ControllerId;
 use crate::domain::device::{Device, DeviceId, Version};
 use crate::domain::event::NewEvent;
 use crate::domain::fact::FactRow;
+use crate::domain::log::LogChange;
+use crate::domain::policy::PolicyRow;
 use crate::domain::protocol::Protocol;
+use crate::domain::registry::RegistryChange;
+use crate::domain::stream::{Sighting, StreamChange};
 use crate::domain::time::Timestamp;
 
 /// One change of a commit. It carries the version that it was computed from.
@@ -37,4 +42,23 @@ pub enum Change {
     PutFact(FactRow),
     /// An event, appended in the order of the list.
     Append(NewEvent),
+    /// Who belongs here.
+    Registry(RegistryChange),
+    /// What is sent to the controller above until it is acknowledged, and what was taken from those
+    /// below.
+    Stream(StreamChange),
+    /// A device was reported by a controller below; the device here exists, also when it is inserted
+    /// earlier in the same commit. Replaces what the same reporter told about the same device.
+    PutSighting(Sighting),
+    /// A controller below no longer has this device; it may not be known.
+    DropSighting {
+        /// Who.
+        reporter: ControllerId,
+        /// The device's id there.
+        reported: DeviceId,
+    },
+    /// A policy, which takes effect: its version is higher than that of the one before.
+    PutPolicy(PolicyRow),
+    /// What is known of logs.
+    Log(LogChange),
 }

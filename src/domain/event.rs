@@ -86,6 +86,78 @@ pub enum EventType {
     AttemptsLimited,
     /// Somebody may be attacking; the payload has the reason.
     SecurityAlert,
+    /// The log has an origin from here on: the controller was given its name.
+    LogOpened,
+    /// The log does not agree with a head that was signed; the payload names the first bad entry.
+    LogCorrupt,
+    /// The head of a log below was checked and cosigned.
+    ChildCheckpoint,
+    /// The head of the Global Controller's log was checked and cosigned.
+    AboveCheckpoint,
+    /// A log showed two histories; both heads are kept.
+    LogFork,
+    /// A log below has shown no head for too long.
+    AnchorLag,
+    /// An operator had a token made.
+    BootstrapTokenIssued,
+    /// An operator took a token back.
+    BootstrapTokenRevoked,
+    /// An operator took a controller's certificate back.
+    ControllerRevoked,
+    /// A controller's messages are refused until an operator decides.
+    ControllerSuspended,
+    /// Two processes used a controller's name.
+    ControllerLocked,
+    /// An operator lets a suspended controller in again.
+    ControllerReinstated,
+    /// A controller used its next certificate for the first time; the old one is refused.
+    CertificateSwitched,
+    /// A key or a source was put on the blocklist or taken off it.
+    BlocklistChanged,
+    /// This controller was given its name and certificate.
+    MembershipGranted,
+    /// This controller was not validated; the payload has the reason and what an operator must do.
+    MembershipRefused,
+    /// This controller was given a certificate for its next key.
+    MembershipRenewed,
+    /// Messages of a sender were not acted on; the payload has the reason and how many.
+    MessageRefused,
+    /// A controller below is not heard any more.
+    ControllerOffline,
+    /// A controller below is heard again.
+    ControllerOnline,
+    /// The controller above is not heard any more; this one works on within its authority.
+    ParentUnreachable,
+    /// The controller above is heard again.
+    ParentReached,
+    /// A report was not taken; the payload has the reason.
+    DiscoveryReportRejected,
+    /// A report was made under another policy; it was taken.
+    DiscoveryReportStalePolicy,
+    /// A device was seen more recently by another controller below, which has it now.
+    DeviceLcReassigned,
+    /// Several controllers below see one device.
+    DeviceMultiLc,
+    /// A device of another region was reported.
+    AnomalyCrossRegionDevice,
+    /// More new devices at once than policy expects.
+    AnomalyDiscoverySpike,
+    /// One MAC address is active in two regions.
+    AnomalyGlobalMacCollision,
+    /// A Local Controller has not reported within the time that policy gives.
+    LcDiscoveryOverdue,
+    /// A Local Controller is missing in the reports of a region: told to operators.
+    DiscoveryLcMissing,
+    /// The global view took a region's summary.
+    GlobalDiscoveryCycleUpdated,
+    /// A view was made anew from a snapshot, because numbers or roots did not agree.
+    ViewResynchronised,
+    /// An operator set a policy.
+    PolicySet,
+    /// A policy from above was verified and took effect.
+    PolicyTaken,
+    /// A policy was not taken; the payload has the reason.
+    PolicyRefused,
 }
 
 named!(EventType, EventTypeError, "event type",
@@ -109,7 +181,43 @@ named!(EventType, EventTypeError, "event type",
     CertificateRenewed => "CERTIFICATE_RENEWED",
     BootstrapTokenLocked => "BOOTSTRAP_TOKEN_LOCKED",
     AttemptsLimited => "ATTEMPTS_LIMITED",
-    SecurityAlert => "SECURITY_ALERT");
+    SecurityAlert => "SECURITY_ALERT",
+    LogOpened => "LOG_OPENED",
+    LogCorrupt => "LOG_CORRUPT",
+    ChildCheckpoint => "CHILD_CHECKPOINT",
+    AboveCheckpoint => "ABOVE_CHECKPOINT",
+    LogFork => "LOG_FORK",
+    AnchorLag => "ANCHOR_LAG",
+    BootstrapTokenIssued => "BOOTSTRAP_TOKEN_ISSUED",
+    BootstrapTokenRevoked => "BOOTSTRAP_TOKEN_REVOKED",
+    ControllerRevoked => "CONTROLLER_REVOKED",
+    ControllerSuspended => "CONTROLLER_SUSPENDED",
+    ControllerLocked => "CONTROLLER_LOCKED",
+    ControllerReinstated => "CONTROLLER_REINSTATED",
+    CertificateSwitched => "CERTIFICATE_SWITCHED",
+    BlocklistChanged => "BLOCKLIST_CHANGED",
+    MembershipGranted => "MEMBERSHIP_GRANTED",
+    MembershipRefused => "MEMBERSHIP_REFUSED",
+    MembershipRenewed => "MEMBERSHIP_RENEWED",
+    MessageRefused => "MESSAGE_REFUSED",
+    ControllerOffline => "CONTROLLER_OFFLINE",
+    ControllerOnline => "CONTROLLER_ONLINE",
+    ParentUnreachable => "PARENT_UNREACHABLE",
+    ParentReached => "PARENT_REACHED",
+    DiscoveryReportRejected => "DISCOVERY_REPORT_REJECTED",
+    DiscoveryReportStalePolicy => "DISCOVERY_REPORT_STALE_POLICY",
+    DeviceLcReassigned => "DEVICE_LC_REASSIGNED",
+    DeviceMultiLc => "DEVICE_MULTI_LC",
+    AnomalyCrossRegionDevice => "ANOMALY_CROSS_REGION_DEVICE",
+    AnomalyDiscoverySpike => "ANOMALY_DISCOVERY_SPIKE",
+    AnomalyGlobalMacCollision => "ANOMALY_GLOBAL_MAC_COLLISION",
+    LcDiscoveryOverdue => "LC_DISCOVERY_OVERDUE",
+    DiscoveryLcMissing => "DISCOVERY_LC_MISSING",
+    GlobalDiscoveryCycleUpdated => "GLOBAL_DISCOVERY_CYCLE_UPDATED",
+    ViewResynchronised => "VIEW_RESYNCHRONISED",
+    PolicySet => "POLICY_SET",
+    PolicyTaken => "POLICY_TAKEN",
+    PolicyRefused => "POLICY_REFUSED");
 
 /// An event before the store has given it its place.
 #[derive(Debug, Clone, PartialEq)]

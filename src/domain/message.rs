@@ -27,6 +27,32 @@ pub enum MessageType {
     RenewalRequest,
     /// The parent's decision on it.
     RenewalResult,
+    /// A message was not acted on.
+    MessageRefused,
+    /// A child is there, and how it is.
+    Heartbeat,
+    /// Its parent is there, too.
+    HeartbeatAck,
+    /// What a Local Controller's cycle changed.
+    DiscoveryReport,
+    /// What changed in a Regional Controller's view.
+    DiscoverySummary,
+    /// Reports or summaries were taken up to a number.
+    StreamAck,
+    /// Reports or summaries are wanted from a number on, or a snapshot.
+    StreamRequest,
+    /// A cycle is wanted now.
+    DiscoveryRequest,
+    /// Policies of the Global Controller, passed down.
+    PolicyUpdate,
+    /// Which policy a controller runs, or why it refused one.
+    PolicyAck,
+    /// What a controller missed is wanted.
+    PolicyRequest,
+    /// The head of a log, to be witnessed.
+    Checkpoint,
+    /// The witness's cosignature, or why there is none.
+    CheckpointAnswer,
 }
 
 named!(MessageType, MessageTypeError, "message type",
@@ -36,7 +62,20 @@ named!(MessageType, MessageTypeError, "message type",
     ValidationResult => "VALIDATION_RESULT",
     ValidationAck => "VALIDATION_ACK",
     RenewalRequest => "RENEWAL_REQUEST",
-    RenewalResult => "RENEWAL_RESULT");
+    RenewalResult => "RENEWAL_RESULT",
+    MessageRefused => "MESSAGE_REFUSED",
+    Heartbeat => "HEARTBEAT",
+    HeartbeatAck => "HEARTBEAT_ACK",
+    DiscoveryReport => "DISCOVERY_REPORT",
+    DiscoverySummary => "DISCOVERY_SUMMARY",
+    StreamAck => "STREAM_ACK",
+    StreamRequest => "STREAM_REQUEST",
+    DiscoveryRequest => "DISCOVERY_REQUEST",
+    PolicyUpdate => "POLICY_UPDATE",
+    PolicyAck => "POLICY_ACK",
+    PolicyRequest => "POLICY_REQUEST",
+    Checkpoint => "CHECKPOINT",
+    CheckpointAnswer => "CHECKPOINT_ANSWER");
 
 impl MessageType {
     /// Whether its sender may be one that the receiver does not know yet: the messages by which two
@@ -44,7 +83,7 @@ impl MessageType {
     pub const fn introduces(self) -> bool {
         match self {
             Self::ValidationRequest | Self::Challenge | Self::ChallengeResponse | Self::ValidationResult => true,
-            Self::ValidationAck | Self::RenewalRequest | Self::RenewalResult => false,
+            _ => false,
         }
     }
 }

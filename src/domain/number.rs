@@ -90,6 +90,16 @@ number! {
     Serial, "a serial number"
 }
 
+number! {
+    /// The number of an item of a stream between two controllers, from 1; 0 stands before the first.
+    StreamSeq, "the number of a report"
+}
+
+number! {
+    /// The version of the policy, from 1; each is higher than the one before it.
+    PolicyVersion, "a policy version"
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

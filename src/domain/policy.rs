@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::number::PolicyVersion;
 use crate::domain::protocol::Protocol;
+use crate::domain::registry::SignedDocument;
+use crate::domain::time::Timestamp;
 
 /// How a Local Controller discovers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,4 +38,19 @@ impl Default for Probing {
     fn default() -> Self {
         Self { rate: 2_000, attempts: 3, timeout: Duration::from_secs(1) }
     }
+}
+
+/// A policy as a NIB keeps it. The one with the highest version is in effect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicyRow {
+    /// Its version.
+    pub version: PolicyVersion,
+    /// What the Global Controller signed.
+    pub document: SignedDocument,
+    /// When it was signed.
+    pub issued_at: Timestamp,
+    /// When it ends; it is not taken from then on.
+    pub expires_at: Timestamp,
+    /// When it was taken here.
+    pub taken_at: Timestamp,
 }

@@ -46,6 +46,12 @@ impl Change {
                 event.event_type, event.subject
             )),
             Self::Append(_) => Ok(()),
+            Self::Registry(_)
+            | Self::Stream(_)
+            | Self::PutSighting(_)
+            | Self::DropSighting { .. }
+            | Self::PutPolicy(_)
+            | Self::Log(_) => Ok(()),
         }
     }
 }

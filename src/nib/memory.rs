@@ -60,6 +60,7 @@ impl State {
                 self.events.push(event.clone().at(seq));
                 Ok(())
             }
+            _ => Err(NibError::Invalid { detail: "the memory NIB cannot do this".to_owned() }),
         }
     }
 
@@ -132,6 +133,10 @@ impl NibStore for MemoryNib {
         commits.iter().map(commit).collect()
     }
 
+    fn open_log(&mut self, _sealer: Box<dyn crate::domain::log::Sealer>) -> Result<(), NibError> {
+        Err(NibError::Unavailable { attempted: "to open the log", source: None })
+    }
+
     fn reader(&self) -> Result<Box<dyn NibReader>, NibError> {
         Ok(Box::new(MemoryReader { state: Arc::clone(&self.state) }))
     }
@@ -142,6 +147,8 @@ impl MemoryReader {
         self.state.read().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+crate::nib::unwritten::unwritten!(MemoryReader);
 
 impl NibReader for MemoryReader {
     fn device(&self, id: DeviceId) -> Result<Option<Device>, NibError> {

@@ -106,6 +106,10 @@ impl NibStore for SqliteNib {
         answers
     }
 
+    fn open_log(&mut self, _sealer: Box<dyn crate::domain::log::Sealer>) -> Result<(), NibError> {
+        Err(NibError::Unavailable { attempted: "to open the log", source: None })
+    }
+
     fn reader(&self) -> Result<Box<dyn NibReader>, NibError> {
         let reader = SqliteReader::beside_writer(&self.path).map_err(|error| nib_error(error, "to open a reader"))?;
         Ok(Box::new(reader))

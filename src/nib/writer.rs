@@ -15,6 +15,7 @@ use std::thread::{self, JoinHandle};
 
 use tokio::sync::oneshot;
 
+use crate::domain::log::Sealer;
 use crate::nib::{Change, Committed, NibError, NibStore};
 
 /// Commits that may wait.
@@ -23,7 +24,12 @@ pub const QUEUE: usize = 512;
 /// Commits that one transaction takes at most.
 pub const BATCH: usize = 256;
 
-struct Job {
+enum Job {
+    Commit(Commit),
+    OpenLog(Box<dyn Sealer>, oneshot::Sender<Result<(), NibError>>),
+}
+
+struct Commit {
     changes: Vec<Change>,
     answer: oneshot::Sender<Result<Committed, NibError>>,
 }
@@ -82,13 +88,27 @@ impl NibWriter {
     ///
     /// # Errors
     /// [`SubmitError`].
-    pub fn submit(&self, changes: Vec<Change>) -> Result<Pending, SubmitError> {
+    pub fn submit(&self, changes: Vec<Change>) -> Result<Pending<Committed>, SubmitError> {
         let (answer, pending) = oneshot::channel();
-        self.queue.try_send(Job { changes, answer }).map_err(|error| match error {
+        self.queue(Job::Commit(Commit { changes, answer }))?;
+        Ok(Pending(pending))
+    }
+
+    /// Queues [`NibStore::open_log`], behind the commits that wait already.
+    ///
+    /// # Errors
+    /// [`SubmitError`].
+    pub fn open_log(&self, sealer: Box<dyn Sealer>) -> Result<Pending<()>, SubmitError> {
+        let (answer, pending) = oneshot::channel();
+        self.queue(Job::OpenLog(sealer, answer))?;
+        Ok(Pending(pending))
+    }
+
+    fn queue(&self, job: Job) -> Result<(), SubmitError> {
+        self.queue.try_send(job).map_err(|error| match error {
             TrySendError::Full(_) => SubmitError::QueueFull,
             TrySendError::Disconnected(_) => SubmitError::Ended,
-        })?;
-        Ok(Pending(pending))
+        })
     }
 
     /// Waits until everything that was queued is written, and closes the store. Blocks.
@@ -108,23 +128,23 @@ impl NibWriter {
     }
 }
 
-/// The answer to a commit, once there is one.
+/// The answer of the writer, once there is one.
 #[derive(Debug)]
 #[must_use = "a commit can fail"]
-pub struct Pending(oneshot::Receiver<Result<Committed, NibError>>);
+pub struct Pending<T>(oneshot::Receiver<Result<T, NibError>>);
 
-impl Pending {
+impl<T> Pending<T> {
     /// Waits, on a thread that may block.
     ///
     /// # Errors
     /// As [`NibStore::commit`]; [`NibError::MaybeCommitted`] when the writer ended without an answer.
-    pub fn wait(self) -> Result<Committed, NibError> {
+    pub fn wait(self) -> Result<T, NibError> {
         self.0.blocking_recv().unwrap_or_else(|lost| Err(without_answer(lost)))
     }
 }
 
-impl Future for Pending {
-    type Output = Result<Committed, NibError>;
+impl<T> Future for Pending<T> {
+    type Output = Result<T, NibError>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let answer = Pin::new(&mut self.0).poll(context);
@@ -138,8 +158,27 @@ fn without_answer(lost: oneshot::error::RecvError) -> NibError {
 }
 
 fn run(mut store: Box<dyn NibStore>, jobs: &Receiver<Job>) -> Result<(), NibError> {
-    while let Ok(first) = jobs.recv() {
-        let batch: Vec<Job> = std::iter::once(first).chain(jobs.try_iter().take(BATCH - 1)).collect();
+    let mut waiting = None;
+    while let Some(first) = waiting.take().or_else(|| jobs.recv().ok()) {
+        let first = match first {
+            Job::Commit(first) => first,
+            Job::OpenLog(sealer, answer) => {
+                let _told = answer.send(store.open_log(sealer));
+                continue;
+            }
+        };
+        let mut batch = vec![first];
+        while batch.len() < BATCH {
+            match jobs.try_recv() {
+                Ok(Job::Commit(next)) => batch.push(next),
+                // It must not overtake the commits before it.
+                Ok(other) => {
+                    waiting = Some(other);
+                    break;
+                }
+                Err(_) => break,
+            }
+        }
         let commits: Vec<&[Change]> = batch.iter().map(|job| job.changes.as_slice()).collect();
         let answers = store.commit_each(&commits);
         for (job, answer) in batch.into_iter().zip(answers) {
@@ -171,6 +210,10 @@ mod tests {
             assert_ne!(self.words.recv(), Ok("panic"), "as scripted");
             self.batches.lock().unwrap().push(commits.len());
             self.nib.commit_each(commits)
+        }
+
+        fn open_log(&mut self, sealer: Box<dyn crate::domain::log::Sealer>) -> Result<(), NibError> {
+            self.nib.open_log(sealer)
         }
 
         fn reader(&self) -> Result<Box<dyn NibReader>, NibError> {
@@ -211,7 +254,7 @@ mod tests {
     }
 
     /// Fills the queue while the store waits with one commit in hand.
-    fn fill(writer: &NibWriter) -> Vec<Pending> {
+    fn fill(writer: &NibWriter) -> Vec<Pending<Committed>> {
         let mut pending = Vec::new();
         loop {
             match writer.submit(append(pending.len())) {

@@ -10,6 +10,7 @@ use pdsno::domain::change::Change;
 use pdsno::domain::device::{Device, DeviceId, DeviceStatus, DeviceType, Version};
 use pdsno::domain::event::{EventSeq, EventType, NewEvent};
 use pdsno::domain::fact::{Fact, FactRow, SnmpUptime};
+use pdsno::domain::log::Sealer;
 use pdsno::domain::time::Timestamp;
 use pdsno::nib::memory::MemoryNib;
 use pdsno::nib::writer::{NibWriter, QUEUE};
@@ -98,6 +99,10 @@ impl NibStore for Held {
         // Once the test has dropped its end, nothing is held.
         let _ = self.1.recv();
         self.0.commit_each(commits)
+    }
+
+    fn open_log(&mut self, sealer: Box<dyn Sealer>) -> Result<(), NibError> {
+        self.0.open_log(sealer)
     }
 
     fn reader(&self) -> Result<Box<dyn NibReader>, NibError> {

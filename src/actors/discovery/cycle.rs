@@ -201,7 +201,7 @@ fn row_after(change: &Change) -> Option<(DeviceId, Version)> {
         Change::InsertDevice(device) => Some((device.id, device.version)),
         Change::UpdateDevice(device) => Some((device.id, device.version.next())),
         Change::TouchDevice { id, version, .. } => Some((*id, version.next())),
-        Change::PutFact(_) | Change::Append(_) => None,
+        _ => None,
     }
 }
 

@@ -178,6 +178,7 @@ impl<'c> Session<'c> {
             }
             Change::PutFact(fact) => self.put_fact(fact),
             Change::Append(event) => self.append(event),
+            _ => Err(NibError::Invalid { detail: "the SQLite NIB cannot do this".to_owned() }.into()),
         }
     }
 

@@ -137,7 +137,7 @@ impl Scene {
                 facts.retain(|have| (have.fact.kind(), &have.source) != (row.fact.kind(), &row.source));
                 facts.push(row.clone());
             }
-            Change::Append(_) => {}
+            _ => {}
         }
     }
 
