@@ -15,6 +15,7 @@
 
 pub mod discovery;
 pub mod health;
+pub mod identity;
 pub mod nib;
 pub mod post;
 pub mod sweeper;
