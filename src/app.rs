@@ -5,6 +5,7 @@ pub mod clock;
 pub mod config;
 pub mod controller;
 pub mod daemon;
+pub mod entropy;
 pub mod events;
 pub mod failure;
 pub mod folder;

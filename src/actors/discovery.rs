@@ -19,7 +19,7 @@ use tracing::{error, info, warn};
 
 use super::Ping;
 use super::nib::{Commit, LoadDevices};
-use super::sweeper::{SweepError, SweepOrder, Sweeper};
+use super::sweeper::{Sweep, SweepError, SweepOrder};
 use crate::algorithms::discovery::advice::controllers_needed;
 use crate::algorithms::discovery::vendor::VendorTable;
 use crate::domain::controller::{ControllerId, Region};
@@ -59,7 +59,7 @@ pub struct DiscoveryActor {
     settings: DiscoverySettings,
     clock: Arc<dyn Clock>,
     random: fastrand::Rng,
-    sweeper: Sweeper,
+    sweeper: Box<dyn Sweep>,
     devices: Recipient<LoadDevices>,
     commits: Recipient<Commit>,
     listener: Recipient<CycleEnded>,
@@ -118,12 +118,12 @@ pub struct Drain;
 pub struct CycleEnded(pub CycleResult);
 
 impl DiscoveryActor {
-    /// An actor that uses the sweeper's thread, and the NIB through these two addresses.
+    /// An actor that has its subnets swept by this one, and uses the NIB through these two addresses.
     pub fn new(
         settings: DiscoverySettings,
         clock: Arc<dyn Clock>,
         seed: u64,
-        sweeper: Sweeper,
+        sweeper: Box<dyn Sweep>,
         devices: Recipient<LoadDevices>,
         commits: Recipient<Commit>,
         listener: Recipient<CycleEnded>,

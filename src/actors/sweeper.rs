@@ -98,6 +98,18 @@ struct Job {
     reply: oneshot::Sender<Result<Swept, SweepError>>,
 }
 
+/// Who sweeps for a Local Controller: the thread, or in a simulation a network that is made up.
+pub trait Sweep {
+    /// Orders a sweep; the answer comes when it has ended.
+    ///
+    /// # Errors
+    /// [`SweepError::Busy`] while one is going on, [`SweepError::Ended`] after the end.
+    fn order(&self, order: SweepOrder) -> Result<oneshot::Receiver<Result<Swept, SweepError>>, SweepError>;
+
+    /// Ends the present sweep at its next packet.
+    fn cancel(&self);
+}
+
 /// The handle of the thread.
 #[derive(Debug)]
 pub struct Sweeper {
@@ -134,11 +146,14 @@ impl Sweeper {
         Ok(Self { jobs: Some(jobs), cancel, progress, thread: Some(thread) })
     }
 
-    /// Orders a sweep; the answer comes when it has ended.
-    ///
-    /// # Errors
-    /// [`SweepError::Busy`] while one is going on, [`SweepError::Ended`] after the end.
-    pub fn order(&self, order: SweepOrder) -> Result<oneshot::Receiver<Result<Swept, SweepError>>, SweepError> {
+    /// How far the present sweep is.
+    pub fn progress(&self) -> Arc<Progress> {
+        Arc::clone(&self.progress)
+    }
+}
+
+impl Sweep for Sweeper {
+    fn order(&self, order: SweepOrder) -> Result<oneshot::Receiver<Result<Swept, SweepError>>, SweepError> {
         let (reply, answer) = oneshot::channel();
         let jobs = self.jobs.as_ref().ok_or(SweepError::Ended)?;
         self.cancel.store(false, Ordering::Relaxed);
@@ -149,14 +164,8 @@ impl Sweeper {
         Ok(answer)
     }
 
-    /// Ends the present sweep at its next packet.
-    pub fn cancel(&self) {
+    fn cancel(&self) {
         self.cancel.store(true, Ordering::Relaxed);
-    }
-
-    /// How far the present sweep is.
-    pub fn progress(&self) -> Arc<Progress> {
-        Arc::clone(&self.progress)
     }
 }
 

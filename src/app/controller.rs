@@ -116,7 +116,7 @@ impl LocalController {
             settings,
             Arc::clone(&clock),
             seed,
-            sweeper,
+            Box::new(sweeper),
             nib.clone().recipient(),
             nib.clone().recipient(),
             health.clone().recipient(),

@@ -81,10 +81,7 @@ impl MessageType {
     /// Whether its sender may be one that the receiver does not know yet: the messages by which two
     /// controllers come to know each other.
     pub const fn introduces(self) -> bool {
-        match self {
-            Self::ValidationRequest | Self::Challenge | Self::ChallengeResponse | Self::ValidationResult => true,
-            _ => false,
-        }
+        matches!(self, Self::ValidationRequest | Self::Challenge | Self::ChallengeResponse | Self::ValidationResult)
     }
 }
 

@@ -127,7 +127,8 @@ impl Stage {
         let clock = Arc::new(RuntimeClock(Instant::now()));
         let (tell, ended) = unbounded_channel();
         let watcher = Watcher(tell).start().recipient();
-        let discovery = DiscoveryActor::new(settings(script), clock, 1, sweeper, devices, commits, watcher).start();
+        let discovery =
+            DiscoveryActor::new(settings(script), clock, 1, Box::new(sweeper), devices, commits, watcher).start();
         Self { discovery, reader, ended }
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use pdsno::actors::sweeper::{Progress, SweepError, SweepOrder, Sweeper, Swept, sweep};
+use pdsno::actors::sweeper::{Progress, Sweep, SweepError, SweepOrder, Sweeper, Swept, sweep};
 use pdsno::algorithms::discovery::plan::plan;
 use pdsno::domain::address::MacAddr;
 use pdsno::domain::fact::SnmpFailure;
