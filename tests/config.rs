@@ -96,6 +96,7 @@ const fn flagged(key: &'static str, file: &'static str, environment: &'static st
 /// All keys, except the file of communities, which has tests of its own.
 fn samples() -> Vec<Sample> {
     vec![
+        sample("controller.cluster", "prod", "lab"),
         flagged("controller.id", "a_1", "b_1", ("--id", "c_1", |f| f.id = Some("c_1".into()))),
         flagged("controller.role", "global", "regional", ("--role", "all", |f| f.role = Some("all".into()))),
         flagged("controller.region", "zone-B", "zone-C", ("--region", "zone-D", |f| f.region = Some("zone-D".into()))),
@@ -180,7 +181,7 @@ proptest! {
 
     /// Each key is set in a random choice of layers; the strongest of them holds and is named.
     #[test]
-    fn the_strongest_layer_holds_for_each_key(layers in prop::collection::vec(0_u8..8, 28)) {
+    fn the_strongest_layer_holds_for_each_key(layers in prop::collection::vec(0_u8..8, 29)) {
         let samples = samples();
         prop_assert_eq!(samples.len(), layers.len());
         let chosen: Vec<(&Sample, u8)> = samples.iter().zip(layers.iter().copied()).collect();
@@ -317,14 +318,12 @@ fn each_shipped_file_has_all_its_keys() {
 #[test]
 fn each_shipped_key_is_explained_and_marked_when_it_is_inactive() {
     let inactive = [
-        ("communication", "mode"),
         ("communication", "rest_port"),
         ("communication", "mqtt_broker"),
         ("policy", "lc_report_timeout"),
         ("policy", "emergency_rate_limit_per_hour"),
         ("security", "signing_key"),
         ("security", "cert"),
-        ("security", "freshness_window_seconds"),
     ];
     for name in ["context_runtime.yaml", "policy_default.yaml"] {
         let (mut section, mut comment, mut keys) = (String::new(), String::new(), 0);
@@ -341,7 +340,7 @@ fn each_shipped_key_is_explained_and_marked_when_it_is_inactive() {
                 name.clone_into(&mut section);
             }
         }
-        assert_eq!(keys, if name == "policy_default.yaml" { 10 } else { 29 });
+        assert_eq!(keys, if name == "policy_default.yaml" { 10 } else { 30 });
     }
 }
 
@@ -853,7 +852,7 @@ fn inactive_keys_are_accepted_and_told_when_they_are_set() {
          security: {signing_key: /k, cert: null}\n",
     );
     let loaded = site.load().unwrap();
-    assert_eq!(loaded.inactive(), ["communication.mode", "communication.mqtt_broker", "security.signing_key"]);
+    assert_eq!(loaded.inactive(), ["communication.mqtt_broker", "security.signing_key"]);
     assert!(defaults().inactive().is_empty());
 }
 

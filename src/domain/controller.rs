@@ -123,6 +123,13 @@ impl Cluster {
     }
 }
 
+impl Default for Cluster {
+    /// The one that nobody named.
+    fn default() -> Self {
+        Self("pdsno".to_owned())
+    }
+}
+
 impl FromStr for Cluster {
     type Err = NameError;
 

@@ -70,10 +70,11 @@ impl Key {
 pub(super) const SECTIONS: [&str; 5] = ["controller", "nib", "communication", "policy", "security"];
 
 /// The keys, in the order of the file.
-pub(super) static KEYS: [Key; 29] = {
+pub(super) static KEYS: [Key; 30] = {
     use Effect::{Inactive, Reload, Restart};
     use Kind::{List, Optional, Switch, Text, Whole};
     [
+        key("controller.cluster", Text, Restart, |c| c.controller.cluster.to_string()),
         key("controller.id", Optional, Restart, |c| or(c.controller.id.as_ref(), "auto_assigned")),
         key("controller.role", Optional, Restart, |c| or(c.controller.role.as_ref(), "auto_determined")),
         key("controller.region", Optional, Restart, |c| or(c.controller.region.as_ref(), "null")),
@@ -85,7 +86,7 @@ pub(super) static KEYS: [Key; 29] = {
         key("nib.backend", Text, Restart, |_| "sqlite".to_owned()),
         key("nib.path", Text, Restart, |c| path(Some(&c.nib.path))),
         key("nib.wal_mode", Switch, Restart, |_| "true".to_owned()),
-        key("communication.mode", Text, Inactive, |c| c.communication.mode.to_string()),
+        key("communication.mode", Text, Restart, |c| c.communication.mode.to_string()),
         key("communication.rest_port", Whole, Inactive, |c| c.communication.rest_port.to_string()),
         key("communication.mqtt_broker", Text, Inactive, |c| c.communication.mqtt_broker.clone()),
         key("communication.listen", Text, Restart, |c| or(c.communication.listen.as_ref(), "none")),
@@ -108,9 +109,7 @@ pub(super) static KEYS: [Key; 29] = {
             or(c.security.signing_key.as_ref().map(|_| HIDDEN), "null")
         }),
         key("security.cert", Optional, Inactive, |c| path(c.security.cert.as_deref())),
-        key("security.freshness_window_seconds", Whole, Inactive, |c| {
-            c.security.freshness_window.as_secs().to_string()
-        }),
+        key("security.freshness_window_seconds", Whole, Restart, |c| c.security.freshness_window.as_secs().to_string()),
         key("security.snmp_communities", List, Reload, |_| HIDDEN.to_owned()),
         key("security.snmp_communities_file", Optional, Reload, |c| path(c.security.snmp_communities_file.as_deref())),
     ]

@@ -13,7 +13,7 @@ use crate::app::config::yaml::{self, Node};
 
 /// The defaults. Those of policy are the text that the operator is given.
 const DEFAULTS: &str = concat!(
-    "controller: {id: auto_assigned, role: auto_determined, region: null, parent_id: null,\n",
+    "controller: {cluster: pdsno, id: auto_assigned, role: auto_determined, region: null, parent_id: null,\n",
     "  subnets: [], interface: null, oui_file: null}\n",
     "nib: {backend: sqlite, path: ./data/pdsno.db, wal_mode: true}\n",
     "communication: {mode: in_process, rest_port: 8080, mqtt_broker: 'localhost:1883', listen: '127.0.0.1:8080'}\n",

@@ -10,7 +10,7 @@ use crate::app::config::settings::{
     CommunicationSettings, Config, ControllerSettings, Mode, NibSettings, PolicySettings, SecuritySettings,
 };
 use crate::app::config::{text_file, values};
-use crate::domain::controller::Role;
+use crate::domain::controller::{Cluster, Role};
 use crate::domain::policy::{DiscoveryPolicy, Probing};
 use crate::domain::protocol::Protocol;
 use crate::domain::secret::Community;
@@ -68,6 +68,7 @@ fn require_sqlite_with_wal(reader: &mut Reader<'_>) {
 
 fn controller(reader: &mut Reader<'_>) -> ControllerSettings {
     ControllerSettings {
+        cluster: reader.text("controller.cluster", Cluster::from_str),
         id: reader.optional("controller.id", values::by_hand).flatten(),
         role: reader.optional("controller.role", values::by_hand).flatten(),
         region: reader.optional("controller.region", values::by_hand).flatten(),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::domain::controller::{ControllerId, Region, Role};
+use crate::domain::controller::{Cluster, ControllerId, Region, Role};
 use crate::domain::policy::DiscoveryPolicy;
 use crate::domain::secret::Community;
 use crate::domain::subnet::Subnet;
@@ -29,6 +29,8 @@ pub struct Config {
 /// The section `controller`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ControllerSettings {
+    /// The installation that it belongs to; below a parent, the parent says it.
+    pub cluster: Cluster,
     /// Its name; `None` leaves it to the controller above.
     pub id: Option<ControllerId>,
     /// Its tier; `None` when nobody chose one yet.
@@ -132,7 +134,7 @@ pub struct SecuritySettings {
     pub signing_key: Option<PathBuf>,
     /// The file with the certificate (inactive).
     pub cert: Option<PathBuf>,
-    /// How old a signed message may be (inactive).
+    /// How old a signed message may be.
     pub freshness_window: Duration,
     /// The SNMP communities in order of preference, each once.
     pub snmp_communities: Vec<Community>,
