@@ -2,9 +2,11 @@
 //!
 //! ```text
 //!   DiscoveryActor ──CycleEnded──► HealthActor ◄──CheckHealth, ReadStatus, RenderMetrics── northbound
+//!   other actors ────Note──────────►    │
 //!                                      └──Ping──► every other actor
 //! ```
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -52,6 +54,7 @@ pub struct HealthActor {
     cycles: u64,
     last_cycle: Option<CycleReport>,
     last_error: Option<String>,
+    notes: BTreeMap<&'static str, serde_json::Value>,
 }
 
 /// An actor to watch over.
@@ -63,6 +66,17 @@ pub struct Watch(pub &'static str, pub Recipient<Ping>);
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct Cover(pub Vec<Subnet>);
+
+/// What an actor has to say about itself for the status. A later note of a section replaces the
+/// earlier one.
+#[derive(Debug, Clone, PartialEq, Message)]
+#[rtype(result = "()")]
+pub struct Note {
+    /// Under which name it is shown.
+    pub section: &'static str,
+    /// What is shown.
+    pub value: serde_json::Value,
+}
 
 /// Asks whether every actor answers, and whether a cycle has ended yet.
 #[derive(Debug, Clone, Copy, Message)]
@@ -98,6 +112,9 @@ pub struct Status {
     pub last_cycle: Option<CycleReport>,
     /// Why the last one failed, if it did.
     pub last_error: Option<String>,
+    /// What its actors noted, by section.
+    #[serde(flatten)]
+    pub notes: BTreeMap<&'static str, serde_json::Value>,
 }
 
 /// Asks for all metrics in the text format of OpenMetrics.
@@ -110,7 +127,17 @@ impl HealthActor {
     pub fn new(identity: Identity, clock: Arc<dyn Clock>) -> Self {
         let metrics = Metrics::new(identity.version, identity.started_at);
         let started = clock.elapsed();
-        Self { identity, clock, started, metrics, watched: Vec::new(), cycles: 0, last_cycle: None, last_error: None }
+        Self {
+            identity,
+            clock,
+            started,
+            metrics,
+            watched: Vec::new(),
+            cycles: 0,
+            last_cycle: None,
+            last_error: None,
+            notes: BTreeMap::new(),
+        }
     }
 }
 
@@ -131,6 +158,14 @@ impl Handler<Cover> for HealthActor {
 
     fn handle(&mut self, Cover(subnets): Cover, _: &mut Self::Context) {
         self.identity.subnets = subnets;
+    }
+}
+
+impl Handler<Note> for HealthActor {
+    type Result = ();
+
+    fn handle(&mut self, Note { section, value }: Note, _: &mut Self::Context) {
+        self.notes.insert(section, value);
     }
 }
 
@@ -183,6 +218,7 @@ impl Handler<ReadStatus> for HealthActor {
             cycles: self.cycles,
             last_cycle: self.last_cycle.clone(),
             last_error: self.last_error.clone(),
+            notes: self.notes.clone(),
         })
     }
 }
