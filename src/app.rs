@@ -1,6 +1,8 @@
 //! Layer 6: what the program is made of: configuration, start, drain, and the verbs behind the
 //! command line.
 
+pub mod admin;
+pub mod client;
 pub mod clock;
 pub mod config;
 pub mod controller;
@@ -16,3 +18,5 @@ pub mod privileges;
 pub mod reload;
 pub mod scan;
 pub mod since;
+pub mod socket;
+pub mod user;

@@ -15,7 +15,7 @@ use pdsno::app::clock::SystemClock;
 use pdsno::domain::controller::Role;
 use pdsno::domain::cycle::{Completeness, CycleReport, DeltaCounts, Trigger};
 use pdsno::domain::time::{Clock, Timestamp};
-use pdsno::northbound::http::routes;
+use pdsno::northbound::http::{Parts, routes};
 use serde_json::{Value, json};
 
 fn actor() -> HealthActor {
@@ -48,6 +48,11 @@ fn cycle() -> CycleEnded {
     }))
 }
 
+/// An API that has nothing but this actor.
+fn only(health: Addr<HealthActor>) -> Parts {
+    Parts { health, nib: None, discovery: None, user_name: |_| None }
+}
+
 struct Answer {
     status: StatusCode,
     media_type: String,
@@ -71,7 +76,7 @@ impl Answer {
 }
 
 async fn ask(health: &Addr<HealthActor>, method: Method, path: &str) -> Answer {
-    let service = init_service(App::new().configure(routes(health.clone()))).await;
+    let service = init_service(App::new().configure(routes(only(health.clone())))).await;
     let response = call_service(&service, TestRequest::with_uri(path).method(method).to_request()).await;
     let header = |name| response.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
     Answer {
@@ -213,8 +218,8 @@ async fn two_applications_ask_two_controllers() {
     let (one, other) = (actor().start(), actor().start());
     one.send(cycle()).await.unwrap();
     let both = App::new()
-        .service(web::scope("/one").configure(routes(one)))
-        .service(web::scope("/other").configure(routes(other)));
+        .service(web::scope("/one").configure(routes(only(one))))
+        .service(web::scope("/other").configure(routes(only(other))));
     let service = init_service(both).await;
     for (path, status) in [("/one/readyz", StatusCode::OK), ("/other/readyz", StatusCode::SERVICE_UNAVAILABLE)] {
         let response = call_service(&service, TestRequest::with_uri(path).to_request()).await;

@@ -19,11 +19,14 @@ use crate::domain::device::{Device, DeviceId, Version};
 use crate::domain::fact::FactRow;
 use crate::domain::log::Sealer;
 use crate::nib::writer::{CloseError, NibWriter, SubmitError};
-use crate::nib::{Committed, NibError, NibReader, NibStore};
+use crate::nib::{Committed, NibReader, NibStore};
 
 mod handle;
+mod page;
 
+pub use crate::nib::NibError;
 pub use handle::Nib;
+pub use page::{EventFilter, MOST_ROWS};
 
 /// How many questions are worked on at once; each has a reader of its own.
 pub const READERS: usize = 2;

@@ -9,10 +9,11 @@ use anyhow::{Context, anyhow};
 use crate::actors::REQUEST_DEADLINE;
 use crate::actors::discovery::{CycleResult, DiscoveryActor, DiscoverySettings, Drain, Refused, StartCycle};
 use crate::actors::health::{HealthActor, Identity, Watch};
-use crate::actors::nib::{Close, Commit, NibActor, READERS};
+use crate::actors::nib::{Close, Commit, Nib, NibActor, READERS};
 use crate::actors::sweeper::{Progress, Sweeper};
 use crate::algorithms::discovery::vendor::VendorTable;
 use crate::app::config::Config;
+use crate::app::user::user_name;
 use crate::domain::change::Change;
 use crate::domain::controller::{ControllerId, Role};
 use crate::domain::cycle::Trigger;
@@ -20,13 +21,14 @@ use crate::domain::event::{EventType, NewEvent};
 use crate::domain::time::Clock;
 use crate::nib::writer::NibWriter;
 use crate::nib::{NibReader, NibStore};
+use crate::northbound::http::Parts;
 use crate::southbound::carrier::SocketCarrier;
 use crate::southbound::interfaces::links;
 
 /// A NIB that is open: where to write, and readers beside.
 pub struct OpenNib {
-    store: Box<dyn NibStore>,
-    readers: Vec<Box<dyn NibReader>>,
+    pub(super) store: Box<dyn NibStore>,
+    pub(super) readers: Vec<Box<dyn NibReader>>,
 }
 
 impl OpenNib {
@@ -50,6 +52,8 @@ pub struct LocalController {
     pub health: Addr<HealthActor>,
     /// How far the present sweep is.
     pub progress: Arc<Progress>,
+    /// Whom its API asks.
+    pub parts: Parts,
     actor: ControllerId,
     clock: Arc<dyn Clock>,
 }
@@ -125,7 +129,13 @@ impl LocalController {
         for watch in [Watch("nib", nib.clone().recipient()), Watch("discovery", discovery.clone().recipient())] {
             health.send(watch).await.context("the health actor has ended")?;
         }
-        Ok(Self { discovery, nib, health, progress, actor, clock })
+        let parts = Parts {
+            health: health.clone(),
+            nib: Some(Nib::new(nib.clone().recipient(), nib.clone().recipient(), seed)),
+            discovery: Some(discovery.clone().recipient()),
+            user_name,
+        };
+        Ok(Self { discovery, nib, health, progress, parts, actor, clock })
     }
 
     /// Writes one event of the controller itself.

@@ -26,12 +26,13 @@ use crate::app::failure::Failure;
 use crate::app::maintenance::open_nib;
 use crate::app::privileges;
 use crate::app::reload::{problems, reload};
+use crate::app::socket::AdminSocket;
 use crate::domain::controller::Role;
 use crate::domain::cycle::Trigger;
 use crate::domain::event::EventType;
 use crate::domain::subnet::listed;
 use crate::domain::time::Clock;
-use crate::northbound::http;
+use crate::northbound::http::{Listeners, serve};
 use crate::southbound::carrier::SocketCarrier;
 use crate::southbound::interfaces::links;
 
@@ -53,6 +54,7 @@ pub fn run(loaded: Loaded, sources: impl Fn() -> Sources) -> Result<(), Failure>
     let listener = config.communication.listen.map(bind).transpose().map_err(Failure::Usage)?;
     let (store, folder) = open_nib(&config.nib, &actor(&config), clock.now())?;
     let nib = OpenNib::new(Box::new(store)).map_err(Failure::Failed)?;
+    let (socket, admin) = AdminSocket::bind(&folder).map_err(Failure::usage)?;
     privileges::drop_all().map_err(Failure::failed)?;
 
     System::new().block_on(async move {
@@ -60,16 +62,10 @@ pub fn run(loaded: Loaded, sources: impl Fn() -> Sources) -> Result<(), Failure>
         let controller =
             LocalController::start(&config, settings, nib, carrier, clock).await.map_err(Failure::Failed)?;
         let listening = listener.as_ref().and_then(|listener| listener.local_addr().ok());
-        let server = listener
-            .map(|listener| http::serve(listener, controller.health.clone()))
-            .transpose()
-            .context("cannot serve the status")
-            .map_err(Failure::Failed)?;
-        let handle = server.map(|server| {
-            let handle = server.handle();
-            actix::spawn(server);
-            handle
-        });
+        let listeners = Listeners { tcp: listener, admin: Some(admin) };
+        let server = serve(listeners, controller.parts.clone()).context("cannot serve").map_err(Failure::Failed)?;
+        let handle = server.handle();
+        actix::spawn(server);
         info!(
             version = env!("CARGO_PKG_VERSION"),
             subnets = listed(&config.controller.subnets),
@@ -90,6 +86,7 @@ pub fn run(loaded: Loaded, sources: impl Fn() -> Sources) -> Result<(), Failure>
             signal = signals.second() => end_at_once(signal),
         }
         info!("stopped");
+        drop(socket);
         drop(folder);
         Ok(())
     })
@@ -208,9 +205,7 @@ async fn take_over(config: &mut Config, controller: &LocalController, sources: S
     controller.record(event, payload).await
 }
 
-async fn drain(controller: LocalController, server: Option<ServerHandle>, signal: &str) -> anyhow::Result<()> {
-    if let Some(server) = server {
-        server.stop(true).await;
-    }
+async fn drain(controller: LocalController, server: ServerHandle, signal: &str) -> anyhow::Result<()> {
+    server.stop(true).await;
     controller.stop(DRAIN, Some(json!({ "signal": signal }))).await
 }

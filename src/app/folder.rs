@@ -14,7 +14,7 @@ use rustix::fs::{FlockOperation, flock};
 #[derive(Debug)]
 pub struct DataFolder {
     path: PathBuf,
-    _lock: File,
+    lock: File,
 }
 
 /// Why a data folder cannot be used.
@@ -71,7 +71,7 @@ impl DataFolder {
         let access = rustix::fs::Access::READ_OK | rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
         rustix::fs::access(path, access).map_err(|error| unusable(error.into()))?;
         match lock(&folder) {
-            Ok(()) => Ok(Self { path: path.to_owned(), _lock: folder }),
+            Ok(()) => Ok(Self { path: path.to_owned(), lock: folder }),
             Err(rustix::io::Errno::WOULDBLOCK) => {
                 Err(FolderError::InUse { path: path.to_owned(), pid: holder(metadata.ino()) })
             }
@@ -93,6 +93,11 @@ impl DataFolder {
     /// The folder.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The folder itself, open and under the same lock: that one ends when all of these are closed.
+    pub(super) fn handle(&self) -> io::Result<File> {
+        self.lock.try_clone()
     }
 }
 

@@ -42,7 +42,11 @@ pub(super) fn open_nib(
     at: Timestamp,
 ) -> Result<(SqliteNib, DataFolder), Failure> {
     let folder = DataFolder::take(settings.data_dir()).map_err(Failure::usage)?;
+    Ok((open_in(settings, actor, at)?, folder))
+}
+
+/// Opens the NIB of a folder that is taken.
+pub(super) fn open_in(settings: &NibSettings, actor: &ControllerId, at: Timestamp) -> Result<SqliteNib, Failure> {
     let mode = OpenMode::Migrate { actor: actor.as_str(), at };
-    let nib = SqliteNib::open(&settings.path, mode).map_err(Failure::usage)?;
-    Ok((nib, folder))
+    SqliteNib::open(&settings.path, mode).map_err(Failure::usage)
 }

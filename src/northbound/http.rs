@@ -1,96 +1,81 @@
-//! The read-only endpoints of a controller: health, readiness, metrics, status.
+//! The HTTP API of a controller, on its listeners.
 
 use std::net::TcpListener;
-use std::time::Duration;
+use std::os::unix::net::UnixListener;
 
-use actix::{Addr, MailboxError};
+use actix::{Addr, Recipient};
 use actix_web::dev::Server;
-use actix_web::http::StatusCode;
-use actix_web::http::header::{ALLOW, HeaderValue};
-use actix_web::{App, HttpResponse, HttpServer, Route, web};
-use serde_json::json;
+use actix_web::{App, HttpServer, web};
 
-use crate::actors::health::{CheckHealth, HealthActor, PING_DEADLINE, ReadStatus, RenderMetrics};
+pub use super::caller::UserName;
+use super::caller::meet;
+use super::problem::{Cause, Problem};
+use super::{discovery, inventory, status};
+use crate::actors::discovery::StartCycle;
+use crate::actors::health::HealthActor;
+use crate::actors::nib::Nib;
 
-/// How long a request is worked on; a little more than what the slowest answer may take.
-const REQUEST_DEADLINE: Duration = PING_DEADLINE.saturating_add(Duration::from_secs(1));
+/// Whom the API of a controller asks. It has no resources for what is not there.
+#[derive(Clone)]
+pub struct Parts {
+    /// Knows how the others do.
+    pub health: Addr<HealthActor>,
+    /// Keeps devices and events.
+    pub nib: Option<Nib>,
+    /// Discovers.
+    pub discovery: Option<Recipient<StartCycle>>,
+    /// What users of the system are called.
+    pub user_name: UserName,
+}
 
-/// The media type of OpenMetrics 1.0, which Prometheus asks for by default.
-const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+/// Where a controller is reached.
+#[derive(Debug, Default)]
+pub struct Listeners {
+    /// Where everybody who can connect may read.
+    pub tcp: Option<TcpListener>,
+    /// Where those who can connect, for the socket's mode lets them, may also change.
+    pub admin: Option<UnixListener>,
+}
 
-/// A server on a listener that is bound already, with one worker: its answers come from actors.
+/// A server on listeners that are bound already, with one worker: its answers come from actors.
 ///
 /// # Errors
-/// When the listener cannot be used.
-pub fn serve(listener: TcpListener, health: Addr<HealthActor>) -> std::io::Result<Server> {
-    let server = HttpServer::new(move || App::new().configure(routes(health.clone())));
+/// When a listener cannot be used.
+pub fn serve(listeners: Listeners, parts: Parts) -> std::io::Result<Server> {
+    let mut server = HttpServer::new(move || App::new().configure(routes(parts.clone()))).on_connect(meet);
+    if let Some(tcp) = listeners.tcp {
+        server = server.listen(tcp)?;
+    }
+    if let Some(admin) = listeners.admin {
+        server = server.listen_uds(admin)?;
+    }
     // Signals are the program's business; a drain must not wait for an idle connection.
-    Ok(server.workers(1).disable_signals().shutdown_timeout(1).listen(listener)?.run())
+    Ok(server.workers(1).disable_signals().shutdown_timeout(1).run())
 }
 
-/// The routes, for an application that asks this actor.
-pub fn routes(health: Addr<HealthActor>) -> impl FnOnce(&mut web::ServiceConfig) {
-    let at = |path, route: Route| web::resource(path).route(route).default_service(web::to(read_only));
+/// The routes, for an application that asks these.
+pub fn routes(parts: Parts) -> impl FnOnce(&mut web::ServiceConfig) {
     move |config| {
+        let mut paths = status::PATHS.to_vec();
+        status::configure(config, parts.health);
+        if let Some(nib) = parts.nib {
+            paths.extend(inventory::PATHS);
+            inventory::configure(config, nib);
+        }
+        if let Some(discovery) = parts.discovery {
+            paths.extend(discovery::PATHS);
+            discovery::configure(config, discovery);
+        }
+        let listed = paths.join(", ");
+        let unknown = move || {
+            let problem = Problem::new(Cause::Missing, "NOT_FOUND", format!("there are {listed}"));
+            async move { Err::<&str, _>(problem) }
+        };
         config
-            .app_data(web::Data::new(health))
-            .service(at("/healthz", web::get().to(healthz)))
-            .service(at("/readyz", web::get().to(readyz)))
-            .service(at("/metrics", web::get().to(metrics)))
-            .service(at("/api/v1/status", web::get().to(status)))
+            .app_data(parts.user_name)
+            .app_data(web::QueryConfig::default().error_handler(|error, _| Problem::malformed(error).into()))
+            .app_data(web::PathConfig::default().error_handler(|error, _| Problem::malformed(error).into()))
+            .app_data(web::JsonConfig::default().error_handler(|error, _| Problem::malformed(error).into()))
             .default_service(web::to(unknown));
     }
-}
-
-/// The process lives: it answers.
-async fn healthz() -> HttpResponse {
-    HttpResponse::Ok().json(json!({ "status": "ok" }))
-}
-
-/// Every actor answers and a first cycle has ended.
-async fn readyz(health: web::Data<Addr<HealthActor>>) -> HttpResponse {
-    match ask(health.send(CheckHealth)).await {
-        Ok(health) if health.silent.is_empty() && health.discovered => HttpResponse::Ok().json(health),
-        Ok(health) => HttpResponse::ServiceUnavailable().json(health),
-        Err(refusal) => refusal,
-    }
-}
-
-async fn metrics(health: web::Data<Addr<HealthActor>>) -> HttpResponse {
-    match ask(health.send(RenderMetrics)).await {
-        Ok(Ok(text)) => HttpResponse::Ok().content_type(OPEN_METRICS).body(text),
-        Ok(Err(error)) => problem(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
-        Err(refusal) => refusal,
-    }
-}
-
-async fn status(health: web::Data<Addr<HealthActor>>) -> HttpResponse {
-    match ask(health.send(ReadStatus)).await {
-        Ok(status) => HttpResponse::Ok().json(status),
-        Err(refusal) => refusal,
-    }
-}
-
-async fn unknown() -> HttpResponse {
-    problem(StatusCode::NOT_FOUND, "there are /healthz, /readyz, /metrics and /api/v1/status")
-}
-
-async fn read_only() -> HttpResponse {
-    let mut refusal = problem(StatusCode::METHOD_NOT_ALLOWED, "nothing can be changed here; ask with GET");
-    refusal.headers_mut().insert(ALLOW, HeaderValue::from_static("GET"));
-    refusal
-}
-
-async fn ask<T>(answer: impl Future<Output = Result<T, MailboxError>>) -> Result<T, HttpResponse> {
-    match tokio::time::timeout(REQUEST_DEADLINE, answer).await {
-        Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(_)) => Err(problem(StatusCode::SERVICE_UNAVAILABLE, "the controller is stopping")),
-        Err(_) => Err(problem(StatusCode::SERVICE_UNAVAILABLE, "the controller does not answer in time")),
-    }
-}
-
-/// An error as a problem document (RFC 9457).
-fn problem(status: StatusCode, detail: &str) -> HttpResponse {
-    let body = json!({ "status": status.as_u16(), "title": status.canonical_reason(), "detail": detail });
-    HttpResponse::build(status).content_type("application/problem+json").body(body.to_string())
 }

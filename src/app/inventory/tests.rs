@@ -1,9 +1,10 @@
 use super::*;
 use crate::domain::change::Change;
 use crate::domain::cycle::{Completeness, DeltaCounts, Trigger};
-use crate::domain::device::Version;
+use crate::domain::device::{DeviceType, Version};
 use crate::domain::event::NewEvent;
-use crate::domain::fact::{SnmpReachability, SnmpSystem, SnmpUptime};
+use crate::domain::fact::{Evidence, Fact, FactRow, Interface, SnmpFailure, SnmpReachability, SnmpSystem, SnmpUptime};
+use crate::domain::protocol::Protocol;
 use crate::nib::NibStore;
 use crate::nib::memory::MemoryNib;
 use serde_json::json;

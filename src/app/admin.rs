@@ -1,0 +1,143 @@
+//! Telling a controller what to do, whether it runs or not.
+//!
+//! Where a controller works on the data folder, it is asked over its admin socket. Where none does,
+//! its actors are started over the NIB, without anything that leads to others, for this one request:
+//! they are asked in the same way, and end.
+
+use std::path::Path;
+use std::time::Duration;
+
+use actix::{Actor, Addr, System};
+use anyhow::{Context, anyhow};
+use serde_json::Value;
+use std::sync::Arc;
+
+use crate::actors::health::{HealthActor, Identity};
+use crate::actors::nib::{Close, Nib, NibActor};
+use crate::app::client::{AskError, Request, ask};
+use crate::app::clock::SystemClock;
+use crate::app::config::Config;
+use crate::app::controller::{OpenNib, actor};
+use crate::app::failure::Failure;
+use crate::app::folder::{DataFolder, FolderError};
+use crate::app::maintenance::open_in;
+use crate::app::socket::AdminSocket;
+use crate::app::user::user_name;
+use crate::domain::controller::Role;
+use crate::domain::time::Clock;
+use crate::nib::writer::NibWriter;
+use crate::northbound::http::{Listeners, Parts, serve};
+
+/// How often a controller is looked for that is just starting or stopping, and how long it is waited
+/// for each time.
+const ATTEMPTS: u32 = 20;
+const INSTANT: Duration = Duration::from_millis(100);
+
+/// Asks the controller of a data folder.
+///
+/// # Errors
+/// [`Failure::Usage`] when it cannot be asked, [`Failure::Failed`] when it said no or broke off.
+pub fn request(config: &Config, request: &Request) -> Result<Value, Failure> {
+    let path = &config.nib.path;
+    if !path.exists() {
+        return Err(Failure::Usage(anyhow!(
+            "there is no NIB at {}; name the controller's data folder with --data-dir, or make one with `pdsno init`",
+            path.display()
+        )));
+    }
+    let folder = config.nib.data_dir();
+    System::new().block_on(async {
+        for _ in 1..ATTEMPTS {
+            match attempt(config, folder, request).await {
+                Err(AttemptError::Between(_)) => tokio::time::sleep(INSTANT).await,
+                ended => return ended.map_err(Failure::from),
+            }
+        }
+        attempt(config, folder, request).await.map_err(Failure::from)
+    })
+}
+
+/// What the controller that works on a folder now tells of itself; `None` where none does.
+///
+/// # Errors
+/// [`AskError`].
+pub fn live_status(folder: &Path) -> Result<Option<Value>, AskError> {
+    if DataFolder::user(folder).is_none() {
+        return Ok(None);
+    }
+    let status = Request { deadline: Duration::from_secs(5), ..Request::get("/api/v1/status") };
+    System::new().block_on(ask(folder, &status)).map(Some)
+}
+
+/// How an attempt ended.
+enum AttemptError {
+    /// Somebody works on the folder and does not listen: it starts, it stops, or it is a scan.
+    Between(FolderError),
+    Ended(Failure),
+}
+
+impl From<AttemptError> for Failure {
+    fn from(error: AttemptError) -> Self {
+        match error {
+            AttemptError::Between(in_use) => Self::Usage(
+                anyhow::Error::from(in_use).context("it takes no requests: it is starting, stopping, or scanning once"),
+            ),
+            AttemptError::Ended(failure) => failure,
+        }
+    }
+}
+
+async fn attempt(config: &Config, folder: &Path, request: &Request) -> Result<Value, AttemptError> {
+    match DataFolder::take(folder) {
+        Ok(taken) => alone(config, &taken, request).await.map_err(AttemptError::Ended),
+        Err(in_use @ FolderError::InUse { .. }) => match ask(folder, request).await {
+            Err(AskError::Nobody { .. }) => Err(AttemptError::Between(in_use)),
+            answer => answer.map_err(|error| AttemptError::Ended(error.into())),
+        },
+        Err(error) => Err(AttemptError::Ended(Failure::usage(error))),
+    }
+}
+
+/// The actors that can be asked without the rest of a controller.
+struct Alone {
+    nib: Addr<NibActor>,
+    parts: Parts,
+}
+
+async fn alone(config: &Config, folder: &DataFolder, request: &Request) -> Result<Value, Failure> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
+    let store = open_in(&config.nib, &actor(config), clock.now())?;
+    let (socket, listener) = AdminSocket::bind(folder).map_err(Failure::usage)?;
+    let controller = Alone::start(config, OpenNib::new(Box::new(store)).map_err(Failure::Failed)?, clock)
+        .map_err(Failure::Failed)?;
+    let listeners = Listeners { tcp: None, admin: Some(listener) };
+    let server = serve(listeners, controller.parts).context("cannot serve").map_err(Failure::Failed)?;
+    let handle = server.handle();
+    actix::spawn(server);
+    let answer = ask(folder.path(), request).await;
+    handle.stop(true).await;
+    drop(socket);
+    let closed = controller.nib.send(Close).await;
+    let answer = answer?;
+    closed.map_err(Failure::failed)?.map_err(Failure::failed)?;
+    Ok(answer)
+}
+
+impl Alone {
+    fn start(config: &Config, open: OpenNib, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
+        let seed = getrandom::u64().map_err(|error| anyhow!("the system gives no random numbers: {error}"))?;
+        let writer = NibWriter::start(open.store).context("cannot start the writer thread")?;
+        let nib = NibActor::new(writer, open.readers).start();
+        let identity = Identity {
+            role: config.controller.role.unwrap_or(Role::Local),
+            controller_id: config.controller.id.clone(),
+            region: config.controller.region.clone(),
+            subnets: config.controller.subnets.clone(),
+            version: env!("CARGO_PKG_VERSION"),
+            started_at: clock.now(),
+        };
+        let health = HealthActor::new(identity, clock).start();
+        let way = Nib::new(nib.clone().recipient(), nib.clone().recipient(), seed);
+        Ok(Self { nib, parts: Parts { health, nib: Some(way), discovery: None, user_name } })
+    }
+}

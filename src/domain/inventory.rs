@@ -1,0 +1,140 @@
+//! A device and its facts, as they are shown to people and programs.
+
+use std::net::Ipv4Addr;
+
+use serde::Serialize;
+
+use crate::domain::address::MacAddr;
+use crate::domain::cycle::millis;
+use crate::domain::device::{Device, DeviceId, DeviceStatus, DeviceType};
+use crate::domain::fact::{Evidence, Fact, FactKind, FactRow, Interface, SnmpFailure};
+use crate::domain::protocol::Protocol;
+use crate::domain::time::Timestamp;
+
+/// A device with its facts, in the shape of the JSON output.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct DeviceView {
+    /// Its identity; `null` for a scan that is not kept.
+    pub device_id: Option<DeviceId>,
+    /// Its hardware address.
+    pub mac: Option<MacAddr>,
+    /// Its addresses, ascending.
+    pub ip_addresses: Vec<Ipv4Addr>,
+    /// The name that it gives itself.
+    pub hostname: Option<String>,
+    /// Who made it.
+    pub vendor: Option<String>,
+    /// What kind of thing it is.
+    pub device_type: DeviceType,
+    /// Its software.
+    pub firmware: Option<String>,
+    /// What it answered when it was last seen.
+    pub methods: Vec<Protocol>,
+    /// The round-trip time then, in milliseconds.
+    pub rtt_ms: Option<f64>,
+    /// What SNMP told; `null` when it was never asked.
+    pub snmp: Option<SnmpView>,
+    /// Whether it is there.
+    pub status: DeviceStatus,
+    /// When it was first seen.
+    pub first_seen: Timestamp,
+    /// When it was last seen.
+    pub last_seen: Timestamp,
+    /// Cycles in a row that it missed.
+    pub missed_cycles: u32,
+    /// The zone of the controller that found it.
+    pub region: Option<String>,
+    /// The Local Controller that owns it.
+    pub local_controller: Option<String>,
+    /// Why it is taken to be of its vendor.
+    pub vendor_evidence: Option<Evidence>,
+    /// Why it is taken to be of its type.
+    pub type_evidence: Option<Evidence>,
+}
+
+/// What SNMP told of a device. Facts stay when the agent is silent later.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct SnmpView {
+    /// Whether the agent answered when it was last asked.
+    pub reachable: bool,
+    /// Why not.
+    pub reason: Option<SnmpFailure>,
+    /// `sysDescr`.
+    pub sys_descr: Option<String>,
+    /// `sysObjectID`.
+    pub sys_object_id: Option<String>,
+    /// `sysName`.
+    pub sys_name: Option<String>,
+    /// `sysLocation`.
+    pub sys_location: Option<String>,
+    /// `sysUpTime` when it was last told, in seconds.
+    pub uptime_seconds: Option<u64>,
+    /// When the uptime was told.
+    pub read_at: Option<Timestamp>,
+    /// The interface table.
+    pub interfaces: Vec<Interface>,
+}
+
+impl DeviceView {
+    /// The views of these rows. The facts are those of all of them, ascending by device.
+    pub fn all(devices: impl IntoIterator<Item = Device>, facts: &[FactRow]) -> Vec<Self> {
+        let own = |device: &Device| {
+            let from = facts.partition_point(|row| row.device < device.id);
+            let to = facts.partition_point(|row| row.device <= device.id);
+            facts.get(from..to).unwrap_or_default()
+        };
+        let view = |device: Device| {
+            let facts = own(&device);
+            Self::new(device, facts)
+        };
+        devices.into_iter().map(view).collect()
+    }
+
+    /// The view of a row and its facts.
+    pub fn new(device: Device, facts: &[FactRow]) -> Self {
+        let newest = |kind| facts.iter().filter(|row| row.fact.kind() == kind).max_by_key(|row| row.observed_at);
+        let evidence = |kind| match newest(kind).map(|row| &row.fact) {
+            Some(Fact::VendorEvidence(evidence) | Fact::TypeEvidence(evidence)) => Some(evidence.clone()),
+            _ => None,
+        };
+        Self {
+            device_id: Some(device.id),
+            mac: device.mac,
+            ip_addresses: device.addresses,
+            hostname: device.hostname,
+            vendor: device.vendor,
+            device_type: device.device_type,
+            firmware: device.firmware,
+            methods: device.methods,
+            rtt_ms: device.rtt.map(millis),
+            snmp: snmp(newest),
+            status: device.status,
+            first_seen: device.first_seen,
+            last_seen: device.last_seen,
+            missed_cycles: device.missed_cycles,
+            region: device.region.map(String::from),
+            local_controller: device.local_controller.map(String::from),
+            vendor_evidence: evidence(FactKind::VendorEvidence),
+            type_evidence: evidence(FactKind::TypeEvidence),
+        }
+    }
+}
+
+fn snmp<'a>(newest: impl Fn(FactKind) -> Option<&'a FactRow>) -> Option<SnmpView> {
+    let Some(Fact::SnmpReachability(asked)) = newest(FactKind::SnmpReachability).map(|row| &row.fact) else {
+        return None;
+    };
+    let mut view = SnmpView { reachable: asked.reachable, reason: asked.reason, ..SnmpView::default() };
+    if let Some(Fact::SnmpSystem(system)) = newest(FactKind::SnmpSystem).map(|row| &row.fact) {
+        let system = system.clone();
+        (view.sys_descr, view.sys_object_id) = (system.sys_descr, system.sys_object_id);
+        (view.sys_name, view.sys_location) = (system.sys_name, system.sys_location);
+    }
+    if let Some(FactRow { fact: Fact::SnmpUptime(uptime), observed_at, .. }) = newest(FactKind::SnmpUptime) {
+        (view.uptime_seconds, view.read_at) = (Some(uptime.uptime_seconds), Some(*observed_at));
+    }
+    if let Some(Fact::SnmpInterfaces(interfaces)) = newest(FactKind::SnmpInterfaces).map(|row| &row.fact) {
+        view.interfaces.clone_from(interfaces);
+    }
+    Some(view)
+}
