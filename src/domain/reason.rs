@@ -64,6 +64,8 @@ pub enum Reason {
     CertificateRetired,
     /// The sender's certificate was taken back.
     ControllerRevoked,
+    /// The sender is suspended: its event log showed two histories.
+    ControllerSuspended,
     /// The sender is locked: two processes were seen under its name.
     IdentityLocked,
     /// Two processes send under one name.
@@ -117,6 +119,7 @@ named!(Reason, ReasonError, "reason",
     CertificateExpired => "CERTIFICATE_EXPIRED",
     CertificateRetired => "CERTIFICATE_RETIRED",
     ControllerRevoked => "CONTROLLER_REVOKED",
+    ControllerSuspended => "CONTROLLER_SUSPENDED",
     IdentityLocked => "IDENTITY_LOCKED",
     IdentityCloned => "IDENTITY_CLONED",
     WrongRecipient => "WRONG_RECIPIENT",

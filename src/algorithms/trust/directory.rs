@@ -34,6 +34,7 @@ enum State {
     Active,
     Revoked,
     Locked,
+    Suspended,
 }
 
 /// A controller used its next certificate for the first time; to be written down.
@@ -76,6 +77,18 @@ impl Directory {
         self.set(controller, State::Locked);
     }
 
+    /// Takes nothing from this controller until an operator decides: its log showed two histories.
+    pub fn suspend(&mut self, controller: &ControllerId) {
+        self.set(controller, State::Suspended);
+    }
+
+    /// Takes messages of a suspended controller again.
+    pub fn reinstate(&mut self, controller: &ControllerId) {
+        if self.controllers.get(controller).is_some_and(|entry| entry.state == State::Suspended) {
+            self.set(controller, State::Active);
+        }
+    }
+
     fn set(&mut self, controller: &ControllerId, state: State) {
         if let Some(entry) = self.controllers.get_mut(controller) {
             entry.state = state;
@@ -92,15 +105,25 @@ impl Directory {
         self.blocked_sources.insert(source);
     }
 
+    /// Refuses a key no longer.
+    pub fn unblock_key(&mut self, key: &PublicKey) {
+        self.blocked_keys.remove(key);
+    }
+
+    /// Refuses an address no longer.
+    pub fn unblock_source(&mut self, source: &str) {
+        self.blocked_sources.remove(source);
+    }
+
     /// Whether a key or a source is on the blocklist.
     pub fn is_blocked(&self, key: &PublicKey, source: &str) -> bool {
         self.blocked_keys.contains(key) || self.blocked_sources.contains(source)
     }
 
-    /// Refuses a key that a revoked or locked controller has, also when it calls itself a newcomer.
+    /// Refuses a key that a revoked, locked or suspended controller has, also when it calls itself a newcomer.
     ///
     /// # Errors
-    /// [`Refusal::Revoked`], [`Refusal::Locked`].
+    /// [`Refusal::Revoked`], [`Refusal::Locked`], [`Refusal::Suspended`].
     pub fn check_newcomer(&self, key: &PublicKey) -> Result<(), Refusal> {
         match self.owners.get(key).and_then(|id| self.controllers.get(id)) {
             Some(entry) => entry.active(),
@@ -111,7 +134,7 @@ impl Directory {
     /// The certificate under which a key's messages are taken now.
     ///
     /// # Errors
-    /// [`Refusal::UnknownSender`], [`Refusal::Revoked`], [`Refusal::Locked`],
+    /// [`Refusal::UnknownSender`], [`Refusal::Revoked`], [`Refusal::Locked`], [`Refusal::Suspended`],
     /// [`Refusal::CertificateRetired`], [`Refusal::CertificateExpired`].
     pub fn look_up(&self, key: &PublicKey, now: Timestamp) -> Result<&Certificate, Refusal> {
         let entry = self.owners.get(key).and_then(|id| self.controllers.get(id)).ok_or(Refusal::UnknownSender)?;
@@ -148,6 +171,7 @@ impl Entry {
             State::Active => Ok(()),
             State::Revoked => Err(Refusal::Revoked { controller }),
             State::Locked => Err(Refusal::Locked { controller }),
+            State::Suspended => Err(Refusal::Suspended { controller }),
         }
     }
 }
@@ -223,6 +247,12 @@ mod tests {
         directory.lock(&id);
         assert_eq!(reason(&directory, 1), Err(Reason::IdentityLocked));
         assert!(directory.check_newcomer(&key(1)).is_err());
+        directory.reinstate(&id);
+        assert_eq!(reason(&directory, 1), Err(Reason::IdentityLocked));
+        directory.suspend(&id);
+        assert_eq!(reason(&directory, 1), Err(Reason::ControllerSuspended));
+        directory.reinstate(&id);
+        assert_eq!(reason(&directory, 1), Ok(Serial::from_number(1)));
         directory.revoke(&id);
         assert_eq!(reason(&directory, 1), Err(Reason::ControllerRevoked));
         assert!(directory.check_newcomer(&key(1)).is_err());
@@ -243,5 +273,8 @@ mod tests {
         assert!(directory.is_blocked(&key(1), "10.0.0.1"));
         assert!(directory.is_blocked(&key(2), "10.0.0.9"));
         assert!(!directory.is_blocked(&key(2), "10.0.0.1"));
+        directory.unblock_key(&key(1));
+        directory.unblock_source("10.0.0.9");
+        assert!(!directory.is_blocked(&key(1), "10.0.0.9"));
     }
 }

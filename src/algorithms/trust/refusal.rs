@@ -47,6 +47,12 @@ pub enum Refusal {
         /// Who.
         controller: ControllerId,
     },
+    /// The sender's log showed two histories.
+    #[error("{controller} is suspended, because its event log showed two histories; an operator decides")]
+    Suspended {
+        /// Who.
+        controller: ControllerId,
+    },
     /// The signature is wrong, or the contents are not a message.
     #[error("the message cannot be opened")]
     Contents(#[source] OpenError),
@@ -145,6 +151,7 @@ impl Refusal {
             Self::CertificateRetired { .. } => Reason::CertificateRetired,
             Self::Revoked { .. } => Reason::ControllerRevoked,
             Self::Locked { .. } => Reason::IdentityLocked,
+            Self::Suspended { .. } => Reason::ControllerSuspended,
             Self::Contents(OpenError::Signature { .. }) => Reason::InvalidSignature,
             Self::SenderMismatch { .. } => Reason::SenderMismatch,
             Self::WrongRecipient => Reason::WrongRecipient,
