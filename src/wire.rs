@@ -20,6 +20,7 @@ pub mod mib;
 pub mod note;
 pub mod oid;
 pub mod refusal;
+pub mod refused;
 pub mod signature;
 pub mod snmp;
 pub mod statement;

@@ -10,7 +10,7 @@ use crate::algorithms::trust::sequence::{self, SequenceWindows};
 use crate::domain::certificate::Certificate;
 use crate::domain::controller::ControllerId;
 use crate::domain::key::PublicKey;
-use crate::domain::message::Topic;
+use crate::domain::message::{MessageType, Topic};
 use crate::domain::number::Epoch;
 use crate::domain::time::Timestamp;
 use crate::wire::canonical::Malformed;
@@ -115,7 +115,8 @@ impl Gate {
     ///
     /// A message by which controllers come to know each other is taken from every key that is not
     /// blocked, revoked or locked, and its epoch, id and number are not looked at: who asks whom to
-    /// be let in knows none of it, and each such exchange has nonces of its own.
+    /// be let in knows none of it, and each such exchange has nonces of its own. To a newcomer a
+    /// refusal is such a message, too.
     ///
     /// # Errors
     /// [`Refused`].
@@ -128,7 +129,7 @@ impl Gate {
     ) -> Result<Opened<B>, Refused> {
         let key = *sealed.key();
         let refused = |refusal| Refused { refusal, key: Some(key), header: None };
-        let sender = Self::sender(sealed, directory, arrival).map_err(refused)?;
+        let sender = self.sender(sealed, directory, arrival).map_err(refused)?;
         let message: Message<B> = sealed.open().map_err(|error| refused(Refusal::Contents(error)))?;
         let passed = self.check(&message.header, sender.as_ref(), epoch, arrival);
         if let Err(refusal) = passed {
@@ -141,12 +142,19 @@ impl Gate {
         Ok(Opened { message, sender, switched })
     }
 
-    fn sender(sealed: &Sealed, directory: &Directory, arrival: Arrival<'_>) -> Result<Option<Certificate>, Refusal> {
+    fn sender(
+        &self,
+        sealed: &Sealed,
+        directory: &Directory,
+        arrival: Arrival<'_>,
+    ) -> Result<Option<Certificate>, Refusal> {
         let key = sealed.key();
         if directory.is_blocked(key, arrival.source) {
             return Err(Refusal::Blocklisted);
         }
-        if sealed.message_type().introduces() {
+        // A newcomer knows nobody, and is told in the same way why it was not heard.
+        let is_for_newcomers = self.own.is_newcomer() && sealed.message_type() == MessageType::MessageRefused;
+        if sealed.message_type().introduces() || is_for_newcomers {
             return directory.check_newcomer(key).map(|()| None);
         }
         directory.look_up(key, arrival.now).map(|certificate| Some(certificate.clone()))
