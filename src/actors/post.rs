@@ -1,22 +1,55 @@
 //! The actor through which a controller talks to others: it seals and checks every message.
 //!
 //! ```text
-//!   others ──Send<B>──► PostActor ──Dispatch──► carrier ⇢ network
-//!   others ◄─Delivered<B>── PostActor ◄──Arrived── carrier ⇠ network
+//!   others ──Send<B>──────────► PostActor ──Dispatch, Attach──► carrier ⇢ network
+//!   others ◄──Delivered<B>────── │  ▲ │ ◄────────Arrived─────── carrier ⇠ network
+//!   others ──Acquaint, Assume────┼──┘ └──Commit, Ask──► NibActor
+//!                                └─ SumUp, its timer
 //! ```
+//!
+//! What the gate decides and must not be forgotten is committed before the message goes on.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use actix::Message;
+use actix::fut::wrap_future;
+use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, Recipient, ResponseFuture};
+use tokio::sync::Semaphore;
+use tracing::{debug, error, warn};
 
+use super::discovery::cycle::chain;
+use super::nib::Nib;
+use super::{Ping, REQUEST_DEADLINE};
+use crate::algorithms::trust::answers::{self, Answers};
+use crate::algorithms::trust::complaints::Complaint;
+use crate::algorithms::trust::directory::Directory;
+use crate::algorithms::trust::gate::{Arrival, Gate, Refused};
+use crate::algorithms::trust::refusal::Refusal;
 use crate::domain::certificate::Certificate;
 use crate::domain::controller::ControllerId;
+use crate::domain::entropy::{Entropy, octets};
 use crate::domain::key::PublicKey;
-use crate::domain::message::MessageId;
+use crate::domain::message::{BootId, MessageId, MessageType, Topic};
 use crate::domain::number::Epoch;
 use crate::domain::registry::Blocked;
-use crate::wire::envelope::{Body, Destination, Header, SealError};
+use crate::domain::time::Clock;
+use crate::wire::envelope::{Author, Body, Destination, Header, SealError, seal};
 use crate::wire::signature::KeyPair;
+
+mod acquaintances;
+mod ledger;
+mod owed;
+mod routes;
+
+pub use acquaintances::directory_of;
+pub use routes::Routes;
+
+use ledger::Ledger;
+use owed::Owed;
+use routes::Opening;
+
+/// How many messages may wait for the carrier to take them.
+const UNDER_WAY: usize = 64;
 
 /// Octets that a carrier brings.
 #[derive(Debug, Clone, Message)]
@@ -40,6 +73,17 @@ pub struct Dispatch {
     pub bytes: Vec<u8>,
 }
 
+/// What arrives for this name goes there from now on, also what arrives for earlier names of the same
+/// carrier; its messages go out under this one. Carriers receive it.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "Result<(), Undeliverable>")]
+pub struct Attach {
+    /// The name.
+    pub id: ControllerId,
+    /// Who takes what arrives.
+    pub to: Recipient<Arrived>,
+}
+
 /// Why a carrier did not take a message. What it took may be lost, too.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Undeliverable {
@@ -49,6 +93,9 @@ pub enum Undeliverable {
     /// Too much waits for it already.
     #[error("too many messages wait for {0}")]
     Full(ControllerId),
+    /// The carrier has no topics.
+    #[error("this carrier brings nothing to topics, so not to {0}")]
+    NoTopics(Topic),
     /// The carrier has ended.
     #[error("the carrier has ended")]
     Ended,
@@ -82,6 +129,10 @@ pub enum Acquaint {
     Revoke(ControllerId),
     /// Its messages are taken no more until it is validated again.
     Lock(ControllerId),
+    /// Its messages are taken no more until an operator decides.
+    Suspend(ControllerId),
+    /// And taken again: an operator decided.
+    Reinstate(ControllerId),
     /// A key or source is refused.
     Block(Blocked),
     /// And no longer.
@@ -107,6 +158,9 @@ pub enum SendError {
     /// Nobody takes it.
     #[error("the message cannot be delivered")]
     Undeliverable(#[from] Undeliverable),
+    /// The carrier does not answer, or so many messages wait for it that no more can.
+    #[error("the carrier is behind")]
+    Behind,
     /// The system gives no randomness.
     #[error("the message has no id")]
     NoEntropy(#[from] crate::domain::entropy::NoEntropy),
@@ -126,4 +180,303 @@ pub struct Delivered<B: Body + 'static> {
     pub sender: Option<Certificate>,
     /// The address that it came from.
     pub source: String,
+}
+
+/// The way to a carrier.
+#[derive(Debug, Clone)]
+pub struct Carrier {
+    /// Takes messages.
+    pub dispatch: Recipient<Dispatch>,
+    /// Is told for which name.
+    pub attach: Recipient<Attach>,
+}
+
+/// How a [`PostActor`] begins.
+#[derive(Debug)]
+pub struct Beginning {
+    /// Who it is, or what it calls itself as long as it has no name ([`ControllerId::newcomer`], with
+    /// the key that it wants a certificate for and epoch 0).
+    pub identity: Identity,
+    /// This run.
+    pub boot_id: BootId,
+    /// How old a message may be.
+    pub freshness: Duration,
+    /// Whom it knows: see [`directory_of`].
+    pub directory: Directory,
+}
+
+/// Writes down what was not told of refused messages yet.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub struct SumUp;
+
+/// Ends the actor: it takes and sends nothing more, and lets go of its carrier.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub struct Leave;
+
+/// Seals what this controller says, and hands on what others say to it when it passed every check.
+pub struct PostActor {
+    identity: Identity,
+    author: Author,
+    gate: Gate,
+    directory: Directory,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    nib: Nib,
+    carrier: Carrier,
+    routes: Routes,
+    under_way: Arc<Semaphore>,
+    answers: Answers,
+    ledger: Ledger,
+    /// What was decided and is not written yet, because the NIB could not be used.
+    owed: Vec<Owed>,
+    /// How many messages passed and were not taken by their actor.
+    not_taken: u64,
+}
+
+/// What happens with a message after what it changed is written.
+enum Next {
+    HandOn(Opening),
+    Refuse(Complaint, Option<Box<Answer>>),
+}
+
+type Answer = (ControllerId, crate::wire::refused::MessageRefused);
+
+impl PostActor {
+    /// An actor that hands messages on along these routes. Nothing from before this instant is taken.
+    pub fn new(
+        beginning: Beginning,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+        nib: Nib,
+        carrier: Carrier,
+        routes: Routes,
+    ) -> Self {
+        let Beginning { identity, boot_id, freshness, directory } = beginning;
+        Self {
+            author: Author::new(identity.id.clone(), boot_id),
+            gate: Gate::new(identity.id.clone(), freshness, clock.now()),
+            identity,
+            directory,
+            clock,
+            entropy,
+            nib,
+            carrier,
+            routes,
+            under_way: Arc::new(Semaphore::new(UNDER_WAY)),
+            answers: Answers::default(),
+            ledger: Ledger::default(),
+            owed: Vec::new(),
+            not_taken: 0,
+        }
+    }
+
+    fn sealed<B: Body>(&mut self, to: &Destination, body: &B) -> Result<(MessageId, Vec<u8>), SendError> {
+        let random = octets(self.entropy.as_ref())?;
+        let header = self.author.header::<B>(to.clone(), self.identity.epoch, self.clock.now(), random);
+        let id = header.message_id;
+        Ok((id, seal(header, body, &self.identity.key)?))
+    }
+
+    /// Everything stands still until the carrier knows the name: what is sent before would go out
+    /// under another one, and what is answered would not find its way.
+    fn attach(&self, ctx: &mut Context<Self>) {
+        let attach = Attach { id: self.identity.id.clone(), to: ctx.address().recipient() };
+        let answer = tokio::time::timeout(REQUEST_DEADLINE, self.carrier.attach.send(attach));
+        ctx.wait(wrap_future::<_, Self>(answer).map(|answer, this, _| {
+            if !matches!(answer, Ok(Ok(Ok(())))) {
+                error!(id = %this.identity.id, "the carrier does not know this controller: no message will arrive");
+            }
+        }));
+    }
+
+    fn open(&mut self, arrived: &Arrived) -> Result<Opening, (Option<MessageType>, Refused)> {
+        let sealed = Gate::read(&arrived.bytes).map_err(|refused| (None, refused))?;
+        let message_type = sealed.message_type();
+        let arrival = Arrival { source: &arrived.source, peer: arrived.peer.as_ref(), now: self.clock.now() };
+        let opened = match self.routes.get(message_type) {
+            Some(route) => route.open(&mut self.gate, &sealed, &mut self.directory, self.identity.epoch, arrival),
+            // A controller of this tier has no use for it, whoever signed it.
+            None => Err(Refused { refusal: Refusal::WrongRecipient, key: Some(*sealed.key()), header: None }),
+        };
+        opened.map_err(|refused| (Some(message_type), refused))
+    }
+
+    fn inspect(&mut self, arrived: Arrived) -> Next {
+        match self.open(&arrived) {
+            Ok(mut opening) => {
+                self.owed.extend(opening.switched.take().map(Owed::Switched));
+                Next::HandOn(opening)
+            }
+            Err((message_type, refused)) => {
+                let detail = chain(&refused.refusal);
+                if let Refusal::Cloned { sender } = &refused.refusal {
+                    self.owed.push(Owed::Locked {
+                        sender: sender.clone(),
+                        detail: detail.clone(),
+                        source: arrived.source.clone(),
+                    });
+                }
+                let complaint = Complaint {
+                    reason: refused.refusal.reason(),
+                    detail,
+                    message_type,
+                    header: refused.header.as_deref().map(|header| (header.message_id, header.sender_id.clone())),
+                    key: refused.key,
+                    source: arrived.source,
+                };
+                Next::Refuse(complaint, answers::answer(&refused).map(Box::new))
+            }
+        }
+    }
+
+    fn go_on(&mut self, next: Next, ctx: &mut Context<Self>) {
+        match next {
+            Next::HandOn(opening) => self.hand_on(opening),
+            Next::Refuse(complaint, answer) => {
+                debug!(reason = %complaint.reason, detail = complaint.detail, source = complaint.source, "refused");
+                if let Some(answer) = answer {
+                    self.answer(*answer);
+                }
+                self.ledger.note(complaint, &self.identity.id, self.clock.as_ref());
+                self.write(ctx);
+            }
+        }
+    }
+
+    fn hand_on(&mut self, opening: Opening) {
+        let (message_type, sender) = (opening.message_type, opening.sender);
+        if self.owed.iter().any(|owed| *owed.controller() == sender) {
+            warn!(%sender, %message_type, "not handed on: what it changed could not be written");
+        } else if !(opening.hand_on)() {
+            self.not_taken += 1;
+            warn!(%sender, %message_type, so_far = self.not_taken, "not handed on: the actor that takes it is behind");
+        }
+    }
+
+    fn answer(&mut self, (to, refused): Answer) {
+        if !self.answers.may_answer(&to, self.clock.elapsed()) {
+            return;
+        }
+        let to = Destination::Controller(to);
+        // Nothing depends on it: the sender repeats what it must say.
+        match self.sealed(&to, &refused) {
+            Ok((_, bytes)) => {
+                if self.carrier.dispatch.try_send(Dispatch { to, bytes }).is_err() {
+                    debug!("the carrier is behind: a refusal was not answered");
+                }
+            }
+            Err(error) => warn!(error = %chain(&error), "a refusal was not answered"),
+        }
+    }
+
+    /// Writes what waits in the ledger, one commit at a time, and sees that the rest is told in time.
+    fn write(&mut self, ctx: &mut Context<Self>) {
+        if let Some(after) = self.ledger.wind_up() {
+            ctx.notify_later(SumUp, after);
+        }
+        let Some(changes) = self.ledger.take() else { return };
+        let (nib, count) = (self.nib.clone(), changes.len());
+        let commit = async move { nib.commit(changes).await };
+        ctx.spawn(wrap_future::<_, Self>(commit).map(move |result, this, ctx| {
+            this.ledger.written(count, result.err());
+            this.write(ctx);
+        }));
+    }
+}
+
+impl Actor for PostActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        self.attach(ctx);
+    }
+}
+
+impl Handler<Ping> for PostActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Ping, _: &mut Self::Context) {}
+}
+
+impl Handler<Arrived> for PostActor {
+    type Result = ();
+
+    fn handle(&mut self, arrived: Arrived, ctx: &mut Self::Context) {
+        let next = self.inspect(arrived);
+        if self.owed.is_empty() {
+            return self.go_on(next, ctx);
+        }
+        // No further message is looked at meanwhile: it could be one that depends on this.
+        let (owed, nib, own) = (std::mem::take(&mut self.owed), self.nib.clone(), self.identity.id.clone());
+        let settled = owed::settle(owed, nib, own, self.clock.now());
+        ctx.wait(wrap_future::<_, Self>(settled).map(|left, this, ctx| {
+            this.owed = left;
+            this.go_on(next, ctx);
+        }));
+    }
+}
+
+impl<B: Body + std::marker::Send + 'static> Handler<Send<B>> for PostActor {
+    type Result = ResponseFuture<Result<MessageId, SendError>>;
+
+    fn handle(&mut self, Send { to, body }: Send<B>, _: &mut Self::Context) -> Self::Result {
+        let Ok(place) = Arc::clone(&self.under_way).try_acquire_owned() else {
+            return Box::pin(std::future::ready(Err(SendError::Behind)));
+        };
+        let (id, bytes) = match self.sealed(&to, &body) {
+            Ok(sealed) => sealed,
+            Err(error) => return Box::pin(std::future::ready(Err(error))),
+        };
+        let taken = self.carrier.dispatch.send(Dispatch { to, bytes });
+        Box::pin(async move {
+            let answer = tokio::time::timeout(REQUEST_DEADLINE, taken).await;
+            drop(place);
+            match answer {
+                Ok(Ok(taken)) => Ok(taken.map(|()| id)?),
+                Ok(Err(_)) => Err(Undeliverable::Ended.into()),
+                Err(_) => Err(SendError::Behind),
+            }
+        })
+    }
+}
+
+impl Handler<Acquaint> for PostActor {
+    type Result = ();
+
+    fn handle(&mut self, news: Acquaint, _: &mut Self::Context) {
+        acquaintances::learn(&mut self.directory, news);
+    }
+}
+
+impl Handler<Assume> for PostActor {
+    type Result = ();
+
+    fn handle(&mut self, Assume(identity): Assume, ctx: &mut Self::Context) {
+        let is_renamed = identity.id != self.identity.id;
+        self.gate.rename(identity.id.clone());
+        self.author.id = identity.id.clone();
+        self.identity = identity;
+        if is_renamed {
+            self.attach(ctx);
+        }
+    }
+}
+
+impl Handler<SumUp> for PostActor {
+    type Result = ();
+
+    fn handle(&mut self, _: SumUp, ctx: &mut Self::Context) {
+        self.ledger.sum_up(&self.identity.id, self.clock.as_ref());
+        self.write(ctx);
+    }
+}
+
+impl Handler<Leave> for PostActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Leave, ctx: &mut Self::Context) {
+        ctx.stop();
+    }
 }

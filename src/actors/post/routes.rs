@@ -1,0 +1,124 @@
+//! Which message goes to which actor.
+
+use std::collections::BTreeMap;
+
+use actix::Recipient;
+use tracing::warn;
+
+use super::Delivered;
+use crate::algorithms::trust::directory::{Directory, Switched};
+use crate::algorithms::trust::gate::{Arrival, Gate, Opened, Refused};
+use crate::domain::certificate::Certificate;
+use crate::domain::controller::ControllerId;
+use crate::domain::message::MessageType;
+use crate::domain::number::Epoch;
+use crate::wire::envelope::{Body, Sealed};
+use crate::wire::refused::MessageRefused;
+
+/// How much of another's text is logged.
+const LONGEST_QUOTE: usize = 300;
+
+/// The messages that a controller takes, each with the one actor that takes it.
+///
+/// Refusals are logged unless somebody takes them.
+pub struct Routes(BTreeMap<MessageType, Box<dyn Route>>);
+
+/// A message that passed, on its way.
+pub(super) struct Opening {
+    pub message_type: MessageType,
+    pub sender: ControllerId,
+    /// The certificate that its sender used for the first time, and what it took the place of.
+    pub switched: Option<(Switched, Certificate)>,
+    /// Hands it on, and says whether it was taken.
+    pub hand_on: Box<dyn FnOnce() -> bool>,
+}
+
+/// Opens messages of one type.
+pub(super) trait Route {
+    /// Opens a message at the gate.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    fn open(
+        &self,
+        gate: &mut Gate,
+        sealed: &Sealed,
+        directory: &mut Directory,
+        epoch: Epoch,
+        arrival: Arrival<'_>,
+    ) -> Result<Opening, Refused>;
+}
+
+struct To<B: Body + Send + 'static>(Recipient<Delivered<B>>);
+
+/// For refusals that nobody takes.
+struct ToTheLog;
+
+impl Routes {
+    /// No messages, but for refusals, which are logged.
+    pub fn new() -> Self {
+        Self(BTreeMap::from([(MessageType::MessageRefused, Box::new(ToTheLog) as Box<dyn Route>)]))
+    }
+
+    /// Messages with this body go there.
+    #[must_use]
+    pub fn to<B: Body + Send + 'static>(mut self, actor: Recipient<Delivered<B>>) -> Self {
+        self.0.insert(B::MESSAGE_TYPE, Box::new(To(actor)));
+        self
+    }
+
+    pub(super) fn get(&self, message_type: MessageType) -> Option<&dyn Route> {
+        self.0.get(&message_type).map(Box::as_ref)
+    }
+}
+
+impl Default for Routes {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<B: Body + Send + 'static> Route for To<B> {
+    fn open(
+        &self,
+        gate: &mut Gate,
+        sealed: &Sealed,
+        directory: &mut Directory,
+        epoch: Epoch,
+        arrival: Arrival<'_>,
+    ) -> Result<Opening, Refused> {
+        let opened = gate.open::<B>(sealed, directory, epoch, arrival)?;
+        let (source, actor) = (arrival.source.to_owned(), self.0.clone());
+        Ok(opening(opened, |Opened { message, sender, .. }| {
+            let delivered = Delivered { header: message.header, body: message.body, key: message.key, sender, source };
+            Box::new(move || actor.try_send(delivered).is_ok())
+        }))
+    }
+}
+
+impl Route for ToTheLog {
+    fn open(
+        &self,
+        gate: &mut Gate,
+        sealed: &Sealed,
+        directory: &mut Directory,
+        epoch: Epoch,
+        arrival: Arrival<'_>,
+    ) -> Result<Opening, Refused> {
+        let opened = gate.open::<MessageRefused>(sealed, directory, epoch, arrival)?;
+        Ok(opening(opened, |Opened { message, .. }| {
+            Box::new(move || {
+                let MessageRefused { message_id, reason, detail } = message.body;
+                let detail: String = detail.chars().take(LONGEST_QUOTE).collect();
+                warn!(by = %message.header.sender_id, %message_id, %reason, detail, "a message of this controller was refused");
+                true
+            })
+        }))
+    }
+}
+
+fn opening<B>(mut opened: Opened<B>, on: impl FnOnce(Opened<B>) -> Box<dyn FnOnce() -> bool>) -> Opening {
+    let (message_type, sender) = (opened.message.header.message_type, opened.message.header.sender_id.clone());
+    let switched = opened.switched.take().zip(opened.sender.clone());
+    Opening { message_type, sender, switched, hand_on: on(opened) }
+}
