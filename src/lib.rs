@@ -29,6 +29,7 @@ pub mod algorithms;
 pub mod app;
 pub mod cli;
 pub mod domain;
+pub mod eastwest;
 pub mod nib;
 pub mod northbound;
 pub mod southbound;

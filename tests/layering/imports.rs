@@ -42,7 +42,7 @@ const EVERYWHERE: &[&str] = &[];
 
 /// The crates that the program is built of, each with the layers that may use it.
 const CRATES: &[(&str, &[&str])] = &[
-    ("actix", &["actors", "northbound", "app"]),
+    ("actix", &["actors", "eastwest", "northbound", "app"]),
     ("actix_web", &["northbound", "app"]),
     ("anstyle", &["cli"]),
     ("anyhow", &["app", "cli", "bin"]),
@@ -51,7 +51,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("clap_complete", &["cli"]),
     ("comfy_table", &["cli"]),
     ("csv", &["algorithms", "cli"]),
-    ("fastrand", &["algorithms", "actors"]),
+    ("fastrand", &["algorithms", "actors", "eastwest"]),
     ("figment", &["app"]),
     ("getrandom", &["nib", "app"]),
     ("http_body_util", &["app"]),
@@ -76,8 +76,8 @@ const CRATES: &[(&str, &[&str])] = &[
     ("socket2", &["southbound"]),
     ("strsim", &["app"]),
     ("thiserror", EVERYWHERE),
-    ("tokio", &["nib", "actors", "northbound", "app"]),
-    ("tracing", &["actors", "northbound", "app", "cli"]),
+    ("tokio", &["nib", "actors", "eastwest", "northbound", "app"]),
+    ("tracing", &["actors", "eastwest", "northbound", "app", "cli"]),
     ("tracing_subscriber", &["app"]),
     ("uuid", &["domain"]),
     ("yaml_serde", &["app"]),
