@@ -13,6 +13,7 @@
 //!
 //! Every mailbox is bounded. Requests use `send` with a deadline, telemetry uses `try_send`.
 
+pub mod audit;
 pub mod discovery;
 pub mod health;
 pub mod identity;

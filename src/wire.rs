@@ -5,6 +5,7 @@
 //! variables of an SNMP reply. What is signed or hashed is a text of its own form: an entry of the
 //! event log, a note, a checkpoint, a proof.
 
+pub mod anchor;
 pub mod arp;
 mod ber;
 pub mod canonical;

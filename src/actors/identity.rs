@@ -7,6 +7,7 @@ use actix::Message;
 use crate::domain::controller::{Cluster, ControllerId, Region, Role};
 use crate::domain::digest::Digest;
 use crate::domain::number::Epoch;
+use crate::domain::origin::Origin;
 use crate::wire::signature::KeyPair;
 use crate::wire::statement::Chain;
 
@@ -31,6 +32,13 @@ pub struct Own {
     pub key: Arc<KeyPair>,
     /// The term that it knows.
     pub epoch: Epoch,
+}
+
+impl Own {
+    /// The identity of its event log.
+    pub fn origin(&self) -> Origin {
+        Origin::new(&self.cluster, &self.id)
+    }
 }
 
 /// This is who the controller is from now on: sent when it starts with a name, when it was given one,

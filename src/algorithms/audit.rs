@@ -7,9 +7,11 @@
 //! and, once in 256 times, one row more; a proof reads O(log n) short runs of them; and what lies
 //! in the store is what a tiled log serves.
 
+pub mod anchor;
 pub mod build;
 pub mod frontier;
 pub mod hash;
+pub mod own;
 pub mod proof;
 pub mod stored;
 #[cfg(test)]
