@@ -19,6 +19,7 @@ pub mod health;
 pub mod identity;
 pub mod nib;
 pub mod post;
+pub mod presence;
 pub mod sweeper;
 
 use std::time::Duration;
