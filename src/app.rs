@@ -19,4 +19,5 @@ pub mod reload;
 pub mod scan;
 pub mod since;
 pub mod socket;
+pub mod tiers;
 pub mod user;

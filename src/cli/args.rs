@@ -36,6 +36,17 @@ pub struct Common {
     pub data_dir: Option<String>,
 }
 
+/// Which controller of a data folder is meant.
+#[derive(Debug, Args)]
+pub struct Chosen {
+    #[command(flatten)]
+    pub common: Common,
+    /// With --role all, the controller that is meant: global, regional, local, or its name
+    /// [default: the topmost one]
+    #[arg(long = "as", value_name = "CONTROLLER")]
+    pub controller: Option<String>,
+}
+
 /// What every command that can tell a log takes.
 #[derive(Debug, Args)]
 pub struct Log {
@@ -181,7 +192,7 @@ pub struct DevicesArgs {
     #[arg(long, value_enum, default_value = "table")]
     pub format: Format,
     #[command(flatten)]
-    pub common: Common,
+    pub chosen: Chosen,
 }
 
 #[derive(Debug, Args)]
@@ -198,7 +209,7 @@ pub struct DeviceArgs {
     #[arg(long, value_enum, default_value = "table")]
     pub format: PlainFormat,
     #[command(flatten)]
-    pub common: Common,
+    pub chosen: Chosen,
 }
 
 #[derive(Debug, Args)]
@@ -224,20 +235,21 @@ pub struct EventsArgs {
     #[arg(long, value_enum, default_value = "table")]
     pub format: PlainFormat,
     #[command(flatten)]
-    pub common: Common,
+    pub chosen: Chosen,
 }
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   pdsno status
+  pdsno status --as regional                          # one of the controllers of --role all
   pdsno status --format json --data-dir /var/lib/pdsno | jq .last_cycle")]
 pub struct StatusArgs {
     /// How to print
     #[arg(long, value_enum, default_value = "table")]
     pub format: PlainFormat,
     #[command(flatten)]
-    pub common: Common,
+    pub chosen: Chosen,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -273,7 +285,7 @@ pub enum NibCommand {
 #[command(after_help = "Example:\n  pdsno nib check --data-dir /var/lib/pdsno")]
 pub struct NibCheckArgs {
     #[command(flatten)]
-    pub common: Common,
+    pub chosen: Chosen,
 }
 
 #[derive(Debug, Args)]
@@ -283,7 +295,7 @@ pub struct NibBackupArgs {
     #[arg(value_name = "FILE")]
     pub target: PathBuf,
     #[command(flatten)]
-    pub common: Common,
+    pub chosen: Chosen,
 }
 
 #[derive(Debug, Subcommand)]

@@ -5,12 +5,13 @@ use anyhow::anyhow;
 use comfy_table::Cell;
 use serde::Serialize;
 
-use super::args::{Common, DeviceArgs, DevicesArgs, Format, PlainFormat};
+use super::args::{Chosen, DeviceArgs, DevicesArgs, Format, PlainFormat};
 use super::daemon::{configuration, sources};
 use super::output::{self, Ended, one_line};
 use crate::app::config::{Config, Flags};
 use crate::app::failure::Failure;
 use crate::app::inventory::{self, DeviceKey, DeviceView};
+use crate::app::tiers::chosen;
 use crate::domain::device::DeviceStatus;
 
 #[derive(Serialize)]
@@ -19,14 +20,16 @@ struct DeviceList {
 }
 
 /// The configuration of a command that only needs to know where the NIB is.
-pub fn folder_configuration(common: &Common) -> Result<Config, Ended> {
+pub fn folder_configuration(Chosen { common, controller }: &Chosen) -> Result<Config, Ended> {
     let flags = Flags { data_dir: common.data_dir.clone(), ..Flags::default() };
-    Ok(configuration(sources(common, flags))?.config)
+    let mut config = configuration(sources(common, flags))?.config;
+    config.nib = chosen(config.nib, controller.as_deref())?;
+    Ok(config)
 }
 
 pub fn list(args: &DevicesArgs) -> Result<(), Ended> {
     let status = args.status.as_deref().map(str::parse::<DeviceStatus>).transpose().map_err(Failure::usage)?;
-    let config = folder_configuration(&args.common)?;
+    let config = folder_configuration(&args.chosen)?;
     let reader = inventory::open(&config.nib.path).map_err(Failure::usage)?;
     let devices = inventory::devices(&reader, status, |_| true).map_err(Failure::failed)?;
     match args.format {
@@ -38,7 +41,7 @@ pub fn list(args: &DevicesArgs) -> Result<(), Ended> {
 
 pub fn show(args: &DeviceArgs) -> Result<(), Ended> {
     let key: DeviceKey = args.key.parse().map_err(Failure::usage)?;
-    let config = folder_configuration(&args.common)?;
+    let config = folder_configuration(&args.chosen)?;
     let reader = inventory::open(&config.nib.path).map_err(Failure::usage)?;
     let devices = inventory::find(&reader, key).map_err(Failure::failed)?;
     if devices.is_empty() {

@@ -24,7 +24,7 @@ pub fn run(args: &EventsArgs) -> Result<(), Ended> {
         since: args.since.as_deref().map(since).transpose().map_err(Failure::usage)?,
         ..EventQuery::default()
     };
-    let config = folder_configuration(&args.common)?;
+    let config = folder_configuration(&args.chosen)?;
     let mut print = |event: Event| match args.format {
         PlainFormat::Json => output::json_line(&event),
         PlainFormat::Table => output::text(&line(&event)),

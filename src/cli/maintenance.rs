@@ -37,7 +37,7 @@ pub fn init(args: &InitArgs) -> Result<(), Ended> {
 }
 
 pub fn check(args: &NibCheckArgs) -> Result<(), Ended> {
-    let config = folder_configuration(&args.common)?;
+    let config = folder_configuration(&args.chosen)?;
     let report = examine(&config.nib.path).map_err(Failure::usage)?;
     let path = config.nib.path.display();
     if report.is_sound() {
@@ -51,7 +51,7 @@ pub fn check(args: &NibCheckArgs) -> Result<(), Ended> {
 }
 
 pub fn backup(args: &NibBackupArgs) -> Result<(), Ended> {
-    let config = folder_configuration(&args.common)?;
+    let config = folder_configuration(&args.chosen)?;
     let size = copy(&config.nib.path, &args.target).map_err(|error| match error {
         BackupError::Source(_) | BackupError::TargetExists { .. } => Failure::usage(error),
         BackupError::Copy { .. } | BackupError::Damaged { .. } => Failure::failed(error),

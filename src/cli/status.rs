@@ -1,18 +1,81 @@
 //! `pdsno status`.
 
+use serde::Serialize;
+use serde_json::Value;
+
 use super::args::{PlainFormat, StatusArgs};
 use super::devices::folder_configuration;
-use super::output::{self, Ended};
+use super::output::{self, Ended, one_line};
+use crate::app::admin::live_status;
 use crate::app::failure::Failure;
 use crate::app::inventory::{self, FolderStatus};
 
+/// What the NIB tells, and what the running controller tells.
+#[derive(Serialize)]
+struct StatusView {
+    #[serde(flatten)]
+    folder: FolderStatus,
+    /// `null` where no controller runs, or it could not be asked.
+    live: Option<Value>,
+}
+
+/// What of the running controller's answer is shown under names of its own.
+const TOLD: [&str; 10] = [
+    "role",
+    "controller_id",
+    "region",
+    "subnets",
+    "version",
+    "started_at",
+    "uptime_seconds",
+    "cycles",
+    "last_cycle",
+    "last_error",
+];
+
 pub fn run(args: &StatusArgs) -> Result<(), Ended> {
-    let config = folder_configuration(&args.common)?;
+    let config = folder_configuration(&args.chosen)?;
     let reader = inventory::open(&config.nib.path).map_err(Failure::usage)?;
-    let status = inventory::status(&config.nib.path, config.nib.data_dir(), &reader).map_err(Failure::failed)?;
+    let folder = inventory::status(&config.nib.path, config.nib.data_dir(), &reader).map_err(Failure::failed)?;
+    let live = live_status(config.nib.data_dir()).unwrap_or_else(|error| {
+        output::note(&format!("note: what runs was not asked: {:#}", anyhow::Error::from(error)));
+        None
+    });
+    let status = StatusView { folder, live };
     match args.format {
         PlainFormat::Json => output::json(&status),
-        PlainFormat::Table => output::text(&sheet(&status)),
+        PlainFormat::Table => {
+            output::text(&(sheet(&status.folder) + &status.live.as_ref().map(told).unwrap_or_default()))
+        }
+    }
+}
+
+/// What the running controller tells, a line for each section.
+fn told(live: &Value) -> String {
+    let Some(members) = live.as_object() else { return String::new() };
+    let text = |name: &str| members.get(name).filter(|value| !value.is_null()).map(plain);
+    let mut lines = Vec::new();
+    let who = ["role", "controller_id", "region"].into_iter().filter_map(text).collect::<Vec<_>>().join(" ");
+    let version = text("version").map(|version| format!(", version {version}")).unwrap_or_default();
+    lines.push(("runs as", format!("{who}{version}")));
+    lines.extend(text("uptime_seconds").map(|seconds| ("uptime", format!("{seconds} s"))));
+    lines.extend(text("last_error").map(|error| ("last error", error)));
+    let sections = members.iter().filter(|(name, _)| !TOLD.contains(&name.as_str()));
+    lines.extend(sections.map(|(name, value)| (name.as_str(), plain(value))));
+    lines.iter().map(|(name, value)| format!("{name:<11} {value}\n")).collect()
+}
+
+/// A value on one line, without the marks of JSON.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => one_line(text),
+        Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(", "),
+        Value::Object(members) => {
+            let member = |(name, value): (&String, &Value)| format!("{}: {}", name.replace('_', " "), plain(value));
+            members.iter().map(member).collect::<Vec<_>>().join("; ")
+        }
+        Value::Null => "-".to_owned(),
+        other => other.to_string(),
     }
 }
 

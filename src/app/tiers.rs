@@ -1,0 +1,99 @@
+//! Which controller of a data folder is meant.
+//!
+//! With `--role all` each tier has a folder of its own below the data folder: `global`, `regional`,
+//! `local`. Otherwise the data folder is that of its one controller.
+
+use std::path::PathBuf;
+
+use anyhow::anyhow;
+
+use crate::app::config::NibSettings;
+use crate::app::failure::Failure;
+use crate::app::inventory::open;
+use crate::domain::controller::{ControllerId, Role};
+use crate::nib::RegistryReader;
+
+/// The tiers that have folders, the one first that is meant when nobody says.
+const TIERS: [Role; 3] = [Role::Global, Role::Regional, Role::Local];
+
+/// Where the NIB of the controller is that `wanted` names: `global`, `regional`, `local`, or a
+/// controller's name. Without a wish it is the topmost one.
+///
+/// # Errors
+/// [`Failure::Usage`] when there is no such controller here.
+pub fn chosen(nib: NibSettings, wanted: Option<&str>) -> Result<NibSettings, Failure> {
+    let mut there: Vec<(Option<Role>, PathBuf)> =
+        TIERS.into_iter().map(|tier| (Some(tier), of_tier(&nib, tier))).filter(|(_, path)| path.exists()).collect();
+    if there.is_empty() {
+        there.push((None, nib.path.clone()));
+    }
+    let Some(wanted) = wanted else {
+        return Ok(there.into_iter().next().map_or(nib, |(_, path)| NibSettings { path }));
+    };
+    let tier = wanted.parse::<Role>().ok().filter(|role| TIERS.contains(role));
+    let name = wanted.parse::<ControllerId>().map_err(Failure::usage)?;
+    let mut known = Vec::new();
+    for (place, path) in there {
+        if tier.is_some() && place == tier {
+            return Ok(NibSettings { path });
+        }
+        if let Some(place) = place {
+            known.push(place.to_string());
+        }
+        let membership = open(&path).map_err(Failure::usage)?.membership().map_err(Failure::failed)?;
+        match membership {
+            Some(own) if tier == Some(own.role) || own.id == name => return Ok(NibSettings { path }),
+            Some(own) => known.push(own.id.to_string()),
+            None => {}
+        }
+    }
+    let known = if known.is_empty() { "one that has no name yet".to_owned() } else { known.join(", ") };
+    Err(Failure::Usage(anyhow!("no controller {wanted} works in {}; there is {known}", nib.data_dir().display())))
+}
+
+/// Where the NIB of a tier is, with `--role all`.
+pub fn of_tier(nib: &NibSettings, tier: Role) -> PathBuf {
+    let file = nib.path.file_name().unwrap_or_default();
+    nib.data_dir().join(tier.as_str()).join(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    fn folder_of(tiers: &[&str]) -> (tempfile::TempDir, NibSettings) {
+        let folder = tempfile::tempdir().unwrap();
+        for tier in tiers {
+            fs::create_dir(folder.path().join(tier)).unwrap();
+            fs::write(folder.path().join(tier).join("pdsno.db"), "").unwrap();
+        }
+        let nib = NibSettings { path: folder.path().join("pdsno.db") };
+        (folder, nib)
+    }
+
+    #[test]
+    fn without_tiers_the_folder_is_that_of_its_controller() {
+        let (_folder, nib) = folder_of(&[]);
+        assert_eq!(chosen(nib.clone(), None).unwrap(), nib);
+    }
+
+    #[test]
+    fn of_several_tiers_the_topmost_is_meant_unless_one_is_named() {
+        let (folder, nib) = folder_of(&["global", "regional", "local"]);
+        let at = |tier: &str| NibSettings { path: folder.path().join(tier).join("pdsno.db") };
+        assert_eq!(chosen(nib.clone(), None).unwrap(), at("global"));
+        for tier in ["global", "regional", "local"] {
+            assert_eq!(chosen(nib.clone(), Some(tier)).unwrap(), at(tier));
+        }
+        let (folder, nib) = folder_of(&["regional", "local"]);
+        assert_eq!(chosen(nib, None).unwrap().path, folder.path().join("regional/pdsno.db"));
+    }
+
+    #[test]
+    fn what_names_no_controller_is_bad_usage() {
+        let (_folder, nib) = folder_of(&["global"]);
+        let refusal = chosen(nib, Some("the first")).unwrap_err();
+        assert!(matches!(refusal, Failure::Usage(_)), "{refusal}");
+    }
+}
