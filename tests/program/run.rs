@@ -100,7 +100,7 @@ fn said(reading: JoinHandle<io::Result<String>>) -> Tested<String> {
     Ok(reading.join().map_err(|_| "the reader of a pipe panicked")??)
 }
 
-/// All files and folders below a folder, with the content of the files.
+/// All files, sockets and folders below a folder, with the content of the files.
 pub fn listing(folder: &Path) -> io::Result<BTreeMap<PathBuf, Option<Vec<u8>>>> {
     let mut found = BTreeMap::new();
     for entry in fs::read_dir(folder)? {
@@ -109,8 +109,8 @@ pub fn listing(folder: &Path) -> io::Result<BTreeMap<PathBuf, Option<Vec<u8>>>> 
             found.extend(listing(&path)?);
             found.insert(path, None);
         } else {
-            let content = fs::read(&path)?;
-            found.insert(path, Some(content));
+            let content = if path.is_file() { Some(fs::read(&path)?) } else { None };
+            found.insert(path, content);
         }
     }
     Ok(found)

@@ -1,0 +1,16 @@
+//! What people tell a controller, over its admin socket or while none runs.
+
+#[path = "lab/handle.rs"]
+#[expect(dead_code, reason = "no lab is needed; what waits for the end of a process is")]
+mod lab;
+#[path = "admin/offline.rs"]
+mod offline;
+#[path = "admin/place.rs"]
+mod place;
+#[path = "program/run.rs"]
+#[expect(dead_code, reason = "other tests use the rest")]
+mod program;
+#[path = "admin/served.rs"]
+mod served;
+#[path = "admin/socket.rs"]
+mod socket;

@@ -1,0 +1,131 @@
+//! A data folder with a controller on it that a test runs, and requests to it.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use actix::{Actor, Addr, Context, Handler, MessageResult};
+use actix_web::dev::ServerHandle;
+use pdsno::actors::discovery::{CycleResult, Refused, StartCycle};
+use pdsno::actors::health::{HealthActor, Identity};
+use pdsno::actors::nib::{Close, Nib, NibActor};
+use pdsno::app::client::{AskError, Refusal, Request, ask};
+use pdsno::app::clock::SystemClock;
+use pdsno::app::folder::DataFolder;
+use pdsno::app::socket::AdminSocket;
+use pdsno::app::user::user_name;
+use pdsno::domain::controller::Role;
+use pdsno::domain::time::Clock;
+use pdsno::nib::NibStore;
+use pdsno::nib::sqlite::{OpenMode, SqliteNib};
+use pdsno::nib::writer::NibWriter;
+use pdsno::northbound::http::{Listeners, Parts, serve};
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::sync::oneshot;
+
+/// Answers requests for cycles as the test says.
+pub struct Cycles(pub Arc<Mutex<Vec<Result<CycleResult, Refused>>>>);
+
+impl Actor for Cycles {
+    type Context = Context<Self>;
+}
+
+impl Handler<StartCycle> for Cycles {
+    type Result = MessageResult<StartCycle>;
+
+    fn handle(&mut self, _: StartCycle, _: &mut Self::Context) -> Self::Result {
+        MessageResult(self.0.lock().unwrap().remove(0).map(|result| {
+            let (tell, told) = oneshot::channel();
+            assert!(tell.send(result).is_ok());
+            told
+        }))
+    }
+}
+
+/// A controller that runs here.
+pub struct Place {
+    pub folder: TempDir,
+    pub health: Addr<HealthActor>,
+    pub tcp: SocketAddr,
+    pub cycles: Arc<Mutex<Vec<Result<CycleResult, Refused>>>>,
+    nib: Addr<NibActor>,
+    server: ServerHandle,
+    held: Option<(AdminSocket, DataFolder)>,
+}
+
+/// A folder with a NIB that is closed.
+pub fn folder_with_nib() -> TempDir {
+    let folder = TempDir::new().unwrap();
+    make_nib(folder.path()).close().unwrap();
+    folder
+}
+
+pub fn make_nib(folder: &Path) -> SqliteNib {
+    let mode = OpenMode::Migrate { actor: "standalone", at: SystemClock::start().now() };
+    SqliteNib::open(&folder.join("pdsno.db"), mode).unwrap()
+}
+
+impl Place {
+    /// Starts it on a folder of its own.
+    pub fn start() -> Self {
+        Self::start_in(TempDir::new().unwrap(), Path::new(""))
+    }
+
+    /// Starts it on a folder below this one.
+    pub fn start_in(folder: TempDir, below: &Path) -> Self {
+        let path = folder.path().join(below);
+        let held = DataFolder::take(&path).unwrap();
+        let store = make_nib(&path);
+        let readers = vec![store.reader().unwrap(), store.reader().unwrap()];
+        let nib = NibActor::new(NibWriter::start(Box::new(store)).unwrap(), readers).start();
+        let clock = Arc::new(SystemClock::start());
+        let identity = Identity {
+            role: Role::Local,
+            controller_id: None,
+            region: None,
+            subnets: Vec::new(),
+            version: "1.2.3",
+            started_at: clock.now(),
+        };
+        let health = HealthActor::new(identity, clock).start();
+        let cycles = Arc::new(Mutex::new(Vec::new()));
+        let parts = Parts {
+            health: health.clone(),
+            nib: Some(Nib::new(nib.clone().recipient(), nib.clone().recipient(), 1)),
+            discovery: Some(Cycles(Arc::clone(&cycles)).start().recipient()),
+            user_name,
+        };
+        let (socket, admin) = AdminSocket::bind(&held).unwrap();
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let tcp = listener.local_addr().unwrap();
+        let server = serve(Listeners { tcp: Some(listener), admin: Some(admin) }, parts).unwrap();
+        let handle = server.handle();
+        actix::spawn(server);
+        Self { folder, health, tcp, cycles, nib, server: handle, held: Some((socket, held)) }
+    }
+
+    pub fn path(&self) -> PathBuf {
+        self.held.as_ref().unwrap().1.path().to_owned()
+    }
+
+    pub async fn ask(&self, request: &Request) -> Result<Value, AskError> {
+        ask(&self.path(), request).await
+    }
+
+    /// What it says no with.
+    pub async fn refusal(&self, request: &Request) -> Refusal {
+        match self.ask(request).await {
+            Err(AskError::Refused(refusal)) => refusal,
+            other => panic!("{request:?}: {other:?}"),
+        }
+    }
+
+    /// Ends it in order.
+    pub async fn stop(mut self) -> TempDir {
+        self.server.stop(true).await;
+        self.held.take();
+        self.nib.send(Close).await.unwrap().unwrap();
+        self.folder
+    }
+}
