@@ -11,6 +11,8 @@ pub mod anchor;
 pub mod build;
 pub mod frontier;
 pub mod hash;
+pub mod keys;
+pub mod meaning;
 pub mod own;
 pub mod proof;
 pub mod stored;
