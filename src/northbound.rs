@@ -3,6 +3,7 @@
 //! Each file holds the resources of one subject, and a `configure` that is given the recipients that
 //! they ask: a controller has the resources that it has actors for.
 
+pub mod audit;
 mod caller;
 mod discovery;
 pub mod http;

@@ -138,6 +138,6 @@ impl Alone {
         };
         let health = HealthActor::new(identity, clock).start();
         let way = Nib::new(nib.clone().recipient(), nib.clone().recipient(), seed);
-        Ok(Self { nib, parts: Parts { health, nib: Some(way), discovery: None, user_name } })
+        Ok(Self { nib, parts: Parts { health, nib: Some(way), discovery: None, audit: None, user_name } })
     }
 }

@@ -122,18 +122,20 @@ impl From<AskError> for Failure {
     }
 }
 
-/// Asks the controller that works on a folder. Must run inside an actix system.
+/// Asks the controller that works on a folder. Must run inside an actix system. An answer that is
+/// plain text is one string.
 ///
 /// # Errors
 /// [`AskError`].
 pub async fn ask(folder: &Path, request: &Request) -> Result<Value, AskError> {
     let stream = connect(folder).await?;
     let asked = tokio::time::timeout(request.deadline, exchange(stream, request)).await;
-    let (status, body) = asked.map_err(|_| AskError::Late(request.deadline))??;
+    let (status, is_text, body) = asked.map_err(|_| AskError::Late(request.deadline))??;
     let unreadable = |error: serde_json::Error| AskError::Unreadable(format!("status {status}, {error}"));
     if status.is_success() {
         return match body.as_ref() {
             [] => Ok(Value::Null),
+            text if is_text => Ok(Value::String(String::from_utf8_lossy(text).into_owned())),
             body => serde_json::from_slice(body).map_err(unreadable),
         };
     }
@@ -151,7 +153,7 @@ async fn connect(folder: &Path) -> Result<UnixStream, AskError> {
     UnixStream::connect(address(&handle, folder)).await.map_err(failed)
 }
 
-async fn exchange(stream: UnixStream, request: &Request) -> Result<(StatusCode, Bytes), AskError> {
+async fn exchange(stream: UnixStream, request: &Request) -> Result<(StatusCode, bool, Bytes), AskError> {
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(AskError::Broken)?;
     // It ends with the answer; what breaks it, breaks that.
     actix::spawn(connection);
@@ -172,6 +174,7 @@ async fn exchange(stream: UnixStream, request: &Request) -> Result<(StatusCode, 
         .map_err(|error| AskError::Unreadable(error.to_string()))?;
     let response = sender.send_request(request).await.map_err(AskError::Broken)?;
     let status = response.status();
+    let is_text = response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/plain"));
     let body = Limited::new(response.into_body(), MOST_OCTETS).collect().await;
-    Ok((status, body.map_err(|error| AskError::Unreadable(error.to_string()))?.to_bytes()))
+    Ok((status, is_text, body.map_err(|error| AskError::Unreadable(error.to_string()))?.to_bytes()))
 }

@@ -133,6 +133,7 @@ impl LocalController {
             health: health.clone(),
             nib: Some(Nib::new(nib.clone().recipient(), nib.clone().recipient(), seed)),
             discovery: Some(discovery.clone().recipient()),
+            audit: None,
             user_name,
         };
         Ok(Self { discovery, nib, health, progress, parts, actor, clock })

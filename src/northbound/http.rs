@@ -10,7 +10,7 @@ use actix_web::{App, HttpServer, web};
 pub use super::caller::UserName;
 use super::caller::meet;
 use super::problem::{Cause, Problem};
-use super::{discovery, inventory, status};
+use super::{audit, discovery, inventory, status};
 use crate::actors::discovery::StartCycle;
 use crate::actors::health::HealthActor;
 use crate::actors::nib::Nib;
@@ -24,6 +24,8 @@ pub struct Parts {
     pub nib: Option<Nib>,
     /// Discovers.
     pub discovery: Option<Recipient<StartCycle>>,
+    /// Signs the heads of the event log.
+    pub audit: Option<audit::Heads>,
     /// What users of the system are called.
     pub user_name: UserName,
 }
@@ -65,6 +67,10 @@ pub fn routes(parts: Parts) -> impl FnOnce(&mut web::ServiceConfig) {
         if let Some(discovery) = parts.discovery {
             paths.extend(discovery::PATHS);
             discovery::configure(config, discovery);
+        }
+        if let Some(heads) = parts.audit {
+            paths.extend(audit::PATHS);
+            audit::configure(config, heads);
         }
         let listed = paths.join(", ");
         let unknown = move || {

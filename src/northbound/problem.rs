@@ -10,6 +10,7 @@ use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use serde_json::json;
 
 use super::caller::Allowed;
+use crate::actors::audit::AuditError;
 use crate::actors::discovery::Refused;
 use crate::actors::discovery::cycle::chain;
 use crate::actors::nib::NibError;
@@ -141,6 +142,16 @@ impl From<Refused> for Problem {
         match refused {
             Refused::Running => Self::new(Cause::Conflict, "CYCLE_RUNNING", refused),
             Refused::Stopping => stopping(),
+        }
+    }
+}
+
+impl From<AuditError> for Problem {
+    fn from(error: AuditError) -> Self {
+        match error {
+            AuditError::NotOpen => Self::new(Cause::Conflict, "LOG_NOT_OPEN", error),
+            AuditError::Halted(_) => Self::new(Cause::Conflict, "LOG_CORRUPT", error),
+            AuditError::Nib(error) => error.into(),
         }
     }
 }
