@@ -60,3 +60,69 @@ pub fn answer(refused: &Refused) -> Option<(ControllerId, MessageRefused)> {
     let detail = if told == reason { refused.refusal.to_string() } else { told.to_string() };
     Some((to, MessageRefused { message_id: header.message_id, reason: told, detail }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::key::PublicKey;
+    use crate::domain::message::{BootId, MessageId};
+    use crate::domain::number::{Epoch, MessageSeq};
+    use crate::domain::reason::Reason;
+    use crate::domain::time::Timestamp;
+    use crate::wire::envelope::{Destination, Header};
+
+    fn name(number: u32) -> ControllerId {
+        format!("local_cntl_zoneA_{number}").parse().unwrap()
+    }
+
+    fn refused(refusal: Refusal, message_type: MessageType) -> Refused {
+        let header = Header {
+            message_id: MessageId::new(Timestamp::from_millis(1), [1; 10]),
+            message_type,
+            sender_id: name(1),
+            destination: Destination::Controller(name(9)),
+            boot_id: BootId::new([1; 16]),
+            seq: MessageSeq::from_number(1),
+            timestamp: Timestamp::from_millis(1),
+            epoch: Epoch::from_number(1),
+            schema_version: 1,
+        };
+        Refused { refusal, key: Some(PublicKey::from_bytes([1; 32])), header: Some(Box::new(header)) }
+    }
+
+    #[test]
+    fn one_sender_is_answered_once_a_second_and_others_beside_it() {
+        let (mut answers, at) = (Answers::default(), Duration::from_millis);
+        assert!(answers.may_answer(&name(1), at(0)));
+        assert!(!answers.may_answer(&name(1), at(999)));
+        assert!(answers.may_answer(&name(2), at(999)));
+        assert!(answers.may_answer(&name(1), at(1_000)));
+    }
+
+    #[test]
+    fn not_more_are_answered_than_can_be_remembered() {
+        let (mut answers, at) = (Answers::default(), Duration::from_millis);
+        let answered = (0..5_000).filter(|number| answers.may_answer(&name(*number), at(0))).count();
+        assert_eq!((answered, answers.last.len()), (MOST, MOST));
+        assert!(answers.may_answer(&name(6_000), at(1_000)));
+        assert_eq!(answers.last.len(), 1);
+    }
+
+    #[test]
+    fn the_answer_has_the_reason_and_goes_to_the_one_who_signed() {
+        let refused_as = |refusal| answer(&refused(refusal, MessageType::Heartbeat));
+        let (to, told) = refused_as(Refusal::WrongRecipient).unwrap();
+        assert_eq!((to, told.reason), (name(1), Reason::WrongRecipient));
+        assert_eq!(told.detail, "the message is not for this controller");
+        let (to, _) = refused_as(Refusal::SenderMismatch { claimed: name(1), owner: name(2) }).unwrap();
+        assert_eq!(to, name(2));
+    }
+
+    #[test]
+    fn who_signed_nothing_a_replay_and_a_refusal_are_not_answered() {
+        let unsigned = Refused { header: None, ..refused(Refusal::UnknownSender, MessageType::Heartbeat) };
+        assert_eq!(answer(&unsigned), None);
+        assert_eq!(answer(&refused(Refusal::Replayed, MessageType::Heartbeat)), None);
+        assert_eq!(answer(&refused(Refusal::WrongRecipient, MessageType::MessageRefused)), None);
+    }
+}

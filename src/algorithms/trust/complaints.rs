@@ -157,3 +157,115 @@ impl Told {
         std::iter::once(event(EventType::MessageRefused)).chain(alarm).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn second(number: u64) -> Duration {
+        Duration::from_secs(number)
+    }
+
+    fn unread(source: u32, reason: Reason) -> Complaint {
+        let source = format!("10.0.0.{source}");
+        Complaint { reason, detail: "no".to_owned(), message_type: None, header: None, key: None, source }
+    }
+
+    fn signed(octet: u8, reason: Reason) -> Complaint {
+        let header = (MessageId::new(Timestamp::from_millis(1), [1; 10]), "local_cntl_zoneA_1".parse().unwrap());
+        let key = Some(PublicKey::from_bytes([octet; 32]));
+        Complaint { header: Some(header), key, ..unread(1, reason) }
+    }
+
+    #[test]
+    fn the_first_is_told_and_those_that_follow_are_counted() {
+        let mut complaints = Complaints::default();
+        assert_eq!(complaints.note(signed(1, Reason::Replayed), second(0)).unwrap().messages, 1);
+        for _ in 0..500 {
+            assert_eq!(complaints.note(signed(1, Reason::Replayed), second(59)), None);
+        }
+        // Of another reason, and of another sender.
+        assert!(complaints.note(signed(1, Reason::WrongRecipient), second(59)).is_some());
+        assert!(complaints.note(signed(2, Reason::Replayed), second(59)).is_some());
+        assert_eq!(complaints.note(signed(1, Reason::Replayed), second(60)).unwrap().messages, 501);
+        assert_eq!(complaints.note(signed(1, Reason::Replayed), second(61)), None);
+    }
+
+    #[test]
+    fn what_was_held_back_is_told_though_nothing_follows_and_then_forgotten() {
+        let mut complaints = Complaints::default();
+        for _ in 0..3 {
+            complaints.note(unread(1, Reason::Malformed), second(0));
+        }
+        assert_eq!(complaints.sum_up(second(59)), []);
+        let told = complaints.sum_up(second(60));
+        assert_eq!(told, [Told { complaint: unread(1, Reason::Malformed), messages: 2 }]);
+        assert!(!complaints.is_empty());
+        assert_eq!(complaints.sum_up(second(120)), []);
+        assert!(complaints.is_empty());
+    }
+
+    #[test]
+    fn a_key_that_signed_nothing_is_not_who_is_complained_about() {
+        let mut complaints = Complaints::default();
+        let named = |octet| Complaint { header: None, ..signed(octet, Reason::InvalidSignature) };
+        assert!(complaints.note(named(1), second(0)).is_some());
+        assert_eq!(complaints.note(named(2), second(0)), None);
+    }
+
+    #[test]
+    fn however_many_sources_there_are_memory_and_events_are_bounded() {
+        let mut complaints = Complaints::default();
+        let told = (0..20_000).filter_map(|source| complaints.note(unread(source, Reason::Malformed), second(0)));
+        assert_eq!(told.count(), SINGLE + 1);
+        assert_eq!(complaints.entries.len(), SINGLE + 1);
+        for reason in Reason::ALL {
+            complaints.note(unread(30_000, reason), second(1));
+        }
+        assert_eq!(complaints.entries.len(), MOST);
+        // Places become free with time.
+        assert_eq!(complaints.note(unread(40_000, Reason::Malformed), second(61)).unwrap().messages, 1);
+        assert!(complaints.entries.len() < SINGLE);
+    }
+
+    #[test]
+    fn what_may_be_an_attack_is_an_alarm_too() {
+        let own: ControllerId = "regional_cntl_zoneA_1".parse().unwrap();
+        let types = |complaint| {
+            let events = Told { complaint, messages: 7 }.events(&own, Timestamp::from_millis(5));
+            assert!(events.iter().all(|event| event.payload["messages"] == 7 && event.actor == own.as_str()));
+            let subjects: Vec<String> = events.iter().map(|event| event.subject.clone()).collect();
+            (events.iter().map(|event| event.event_type).collect::<Vec<_>>(), subjects[0].clone())
+        };
+        let (both, one) = (vec![EventType::MessageRefused, EventType::SecurityAlert], vec![EventType::MessageRefused]);
+        assert_eq!(types(signed(1, Reason::Replayed)), (both.clone(), "local_cntl_zoneA_1".to_owned()));
+        assert_eq!(types(unread(1, Reason::InvalidSignature)), (both, "10.0.0.1".to_owned()));
+        assert_eq!(types(signed(1, Reason::StaleTimestamp)).0, one);
+        // That alarm is written where the name is locked.
+        assert_eq!(types(signed(1, Reason::IdentityCloned)).0, one);
+    }
+
+    proptest! {
+        #[test]
+        fn every_message_is_told_of_once_and_no_kind_twice_within_a_window(
+            steps in prop::collection::vec((0_u32..4, 0_usize..3, 0_u64..30, any::<bool>()), 1..200),
+        ) {
+            let (mut complaints, mut now, mut noted, mut counted) = (Complaints::default(), 0, 0, 0);
+            let mut last: BTreeMap<(String, Reason), u64> = BTreeMap::new();
+            for (source, reason, step, sum_up) in steps {
+                now += step;
+                let mut told = if sum_up { complaints.sum_up(second(now)) } else { Vec::new() };
+                noted += 1;
+                told.extend(complaints.note(unread(source, Reason::ALL[reason]), second(now)));
+                for told in told {
+                    counted += told.messages;
+                    let before = last.insert((told.complaint.source, told.complaint.reason), now);
+                    prop_assert!(before.is_none_or(|before| now - before >= WINDOW.as_secs()));
+                }
+            }
+            counted += complaints.sum_up(second(now + 60)).iter().map(|told| told.messages).sum::<u64>();
+            prop_assert_eq!(counted, noted);
+        }
+    }
+}

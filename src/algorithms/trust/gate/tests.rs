@@ -1,9 +1,10 @@
 use super::*;
 use crate::domain::controller::Role;
-use crate::domain::message::BootId;
+use crate::domain::message::{BootId, MessageId};
 use crate::domain::number::{MessageSeq, Serial};
 use crate::domain::reason::Reason;
 use crate::wire::envelope::{Author, seal};
+use crate::wire::refused::MessageRefused;
 use crate::wire::signature::tests::key;
 use crate::wire::validation::{ChallengeResponse, ValidationAck};
 
@@ -319,4 +320,26 @@ fn an_introduction_is_taken_from_every_key_that_is_not_refused() {
     assert_eq!(open(&mut scene, 1, 0), Err(Reason::ControllerRevoked));
     scene.directory.block_key(key(9).public_key());
     assert_eq!(open(&mut scene, 9, 0), Err(Reason::Blocklisted));
+}
+
+#[test]
+fn a_newcomer_is_told_by_a_stranger_why_it_was_not_heard() {
+    let mut scene = scene();
+    let newcomer = ControllerId::newcomer([1; 16]);
+    let body = MessageRefused {
+        message_id: MessageId::new(at(0), [1; 10]),
+        reason: Reason::StaleTimestamp,
+        detail: "the clock".to_owned(),
+    };
+    let open = |scene: &mut Scene, octet: u8| {
+        let to = Destination::Controller(newcomer.clone());
+        let header = scene.author.header::<MessageRefused>(to, EPOCH, at(0), [octet; 10]);
+        let sealed = Gate::read(&seal(header, &body, &key(9)).unwrap()).unwrap();
+        let arrival = Arrival { source: "bus", peer: None, now: at(0) };
+        let answer = scene.gate.open::<MessageRefused>(&sealed, &mut scene.directory, Epoch::default(), arrival);
+        answer.map(|opened| opened.sender).map_err(|refused| refused.refusal.reason())
+    };
+    assert_eq!(open(&mut scene, 1), Err(Reason::UnknownSender));
+    scene.gate.rename(newcomer.clone());
+    assert_eq!(open(&mut scene, 2), Ok(None));
 }
