@@ -5,6 +5,7 @@ pub mod certificate;
 pub mod change;
 pub mod controller;
 pub mod cycle;
+mod decision;
 pub mod device;
 pub mod digest;
 pub mod entropy;

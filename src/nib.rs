@@ -7,6 +7,7 @@
 mod change;
 pub mod memory;
 mod question;
+mod seal;
 pub mod sqlite;
 mod unwritten;
 pub mod writer;
@@ -153,11 +154,15 @@ pub trait NibStore: Send {
     fn reader(&self) -> Result<Box<dyn NibReader>, NibError>;
 
     /// Seals every event that is not an entry of the log yet, in batches, and from then on each event
-    /// in the commit that appends it. Called once there is a name, at each start, and with each new
-    /// key.
+    /// in the commit that appends it. Called once there is a name, at each start before the first
+    /// event, and with each new key.
+    ///
+    /// A store whose log was opened once takes no event before it was opened again:
+    /// [`NibError::Unavailable`]. So no event stays unsealed in the middle of the log.
     ///
     /// # Errors
-    /// As [`NibStore::commit`]; [`NibError::Invalid`] for a log of another origin.
+    /// As [`NibStore::commit`]; [`NibError::Invalid`] for a log of another origin, or an event that
+    /// has no entry. Batches that were sealed before an error stay.
     fn open_log(&mut self, sealer: Box<dyn Sealer>) -> Result<(), NibError>;
 
     /// Tidies up before the last use: nothing that has been committed depends on it.

@@ -80,8 +80,8 @@ fn a_missing_nib_is_created_only_when_that_was_asked_for() {
 
     let nib = SqliteNib::open(&scene.path, MIGRATE).unwrap();
     let migrated = nib.migrated().unwrap();
-    assert_eq!((migrated.from, migrated.to), (None, 1));
-    assert_eq!(migrated.applied, ["V1__devices_facts_events"]);
+    assert_eq!(migrated.from, None);
+    assert_eq!(migrated.applied[0], "V1__devices_facts_events");
     let event = nib.reader().unwrap().last_event(EventType::NibMigrated).unwrap().unwrap();
     assert_eq!((event.seq, event.timestamp), (EventSeq::FIRST, NOW));
     assert_eq!(event.subject, scene.path.to_string_lossy());
@@ -166,9 +166,9 @@ fn a_directory_is_refused() {
 #[test]
 fn a_newer_schema_is_refused_untouched() {
     let scene = Scene::with_devices(1);
-    scene.alter("INSERT INTO refinery_schema_history VALUES (2, 'sites', '2027-01-01T00:00:00Z', '1')");
+    scene.alter("INSERT INTO refinery_schema_history VALUES (99, 'sites', '2027-01-01T00:00:00Z', '1')");
     let error = refused_untouched(&scene);
-    assert!(matches!(error, OpenError::Newer { found: 2, known: 1, .. }), "{error:?}");
+    assert!(matches!(error, OpenError::Newer { found: 99, .. }), "{error:?}");
     assert!(matches!(SqliteReader::open(&scene.path), Err(OpenError::Newer { .. })));
     assert!(matches!(check(&scene.path), Err(OpenError::Newer { .. })));
 }
@@ -208,7 +208,7 @@ fn a_migration_that_was_interrupted_before_its_end_did_not_happen() {
     let draft = scene.path.with_file_name(".nib.sqlite.new-00000000");
     Connection::open(&draft).unwrap().execute_batch("BEGIN; CREATE TABLE devices (number); COMMIT").unwrap();
     let nib = SqliteNib::open(&scene.path, MIGRATE).unwrap();
-    assert_eq!(nib.migrated().unwrap().applied.len(), 1);
+    assert!(!nib.migrated().unwrap().applied.is_empty());
     assert_eq!(nib.reader().unwrap().next_event().unwrap(), EventSeq::from_number(1));
 }
 
@@ -409,7 +409,7 @@ fn a_sound_nib_has_no_problems_also_beside_a_controller() {
     let scene = Scene::with_devices(20);
     let report = check(&scene.path).unwrap();
     assert!(report.is_sound(), "{:?}", report.problems);
-    assert_eq!((report.schema, report.devices, report.facts, report.events), (1, 20, 20, 21));
+    assert_eq!((report.devices, report.facts, report.events), (20, 20, 21));
     assert_eq!(scene.files(), ["nib.sqlite"]);
 
     let mut nib = SqliteNib::open(&scene.path, OpenMode::Current).unwrap();

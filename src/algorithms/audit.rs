@@ -15,6 +15,7 @@ pub mod keys;
 pub mod meaning;
 pub mod own;
 pub mod proof;
+pub mod seal;
 pub mod stored;
 #[cfg(test)]
 mod tests;

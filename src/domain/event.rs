@@ -251,6 +251,14 @@ pub struct Event {
     pub payload: Value,
 }
 
+impl Event {
+    /// The event without its place.
+    pub fn into_new(self) -> NewEvent {
+        let Self { seq: _, event_type, actor, subject, timestamp, payload } = self;
+        NewEvent { event_type, actor, subject, timestamp, payload }
+    }
+}
+
 impl NewEvent {
     /// The event at its place in a log.
     pub fn at(self, seq: EventSeq) -> Event {

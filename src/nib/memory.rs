@@ -1,6 +1,8 @@
 //! The reference model: the NIB as plain maps. Tests run on it, and what the other backends do is
 //! compared with it.
 
+mod log;
+
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
@@ -9,12 +11,16 @@ use crate::domain::address::MacAddr;
 use crate::domain::device::{Device, DeviceId, DeviceStatus, Version};
 use crate::domain::event::{Event, EventSeq, EventType};
 use crate::domain::fact::{FactKind, FactRow};
+use crate::domain::log::Sealer;
+use crate::nib::memory::log::Log;
+use crate::nib::seal::{self, InEffect};
 use crate::nib::{Change, Committed, EventQuery, NibError, NibReader, NibStore, Row};
 
 /// A NIB that is forgotten with the process.
 #[derive(Debug, Default)]
 pub struct MemoryNib {
     state: Arc<RwLock<State>>,
+    sealer: Option<Box<dyn Sealer>>,
 }
 
 /// A reader of a [`MemoryNib`].
@@ -30,11 +36,18 @@ struct State {
     facts: BTreeMap<(DeviceId, FactKind, String), FactRow>,
     events: Vec<Event>,
     highest_device: u32,
+    log: Log,
 }
 
 impl State {
     fn next_event(&self) -> EventSeq {
         EventSeq::from_number(self.events.len() as u64)
+    }
+
+    /// What the entries of events say that are appended now.
+    #[expect(clippy::unused_self, reason = "there is neither membership nor policy here yet")]
+    fn in_effect(&self) -> InEffect {
+        InEffect::default()
     }
 
     fn apply(&mut self, change: &Change) -> Result<(), NibError> {
@@ -60,6 +73,7 @@ impl State {
                 self.events.push(event.clone().at(seq));
                 Ok(())
             }
+            Change::Log(change) => self.log.apply(change),
             _ => Err(NibError::Invalid { detail: "the memory NIB cannot do this".to_owned() }),
         }
     }
@@ -127,14 +141,22 @@ impl NibStore for MemoryNib {
         let commit = |changes: &&[Change]| {
             let mut next = state.clone();
             changes.iter().try_for_each(|change| next.apply(change))?;
+            let in_effect = next.in_effect();
+            next.log.seal(self.sealer.as_deref_mut(), in_effect, seal::events(changes))?;
             *state = next;
             Ok(Committed { next_event: state.next_event() })
         };
         commits.iter().map(commit).collect()
     }
 
-    fn open_log(&mut self, _sealer: Box<dyn crate::domain::log::Sealer>) -> Result<(), NibError> {
-        Err(NibError::Unavailable { attempted: "to open the log", source: None })
+    fn open_log(&mut self, mut sealer: Box<dyn Sealer>) -> Result<(), NibError> {
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        let mut log = state.log.clone();
+        log.open(sealer.as_ref())?;
+        log.seal(Some(sealer.as_mut()), state.in_effect(), log.backlog(&state.events).iter())?;
+        state.log = log;
+        self.sealer = Some(sealer);
+        Ok(())
     }
 
     fn reader(&self) -> Result<Box<dyn NibReader>, NibError> {

@@ -7,10 +7,12 @@ mod backup;
 mod check;
 mod draft;
 mod error;
+mod log;
 mod migrate;
 mod open;
 mod read;
 mod rows;
+mod sealing;
 mod values;
 mod write;
 
@@ -25,6 +27,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
+use crate::domain::log::Sealer;
 use crate::nib::{Change, Committed, NibError, NibReader, NibStore};
 use error::{Lost, nib_error};
 use write::Session;
@@ -38,6 +41,7 @@ pub struct SqliteNib {
     connection: Connection,
     path: PathBuf,
     migrated: Option<Migrated>,
+    sealer: Option<Box<dyn Sealer>>,
 }
 
 impl SqliteNib {
@@ -48,7 +52,7 @@ impl SqliteNib {
     /// [`OpenError`]; each says what to do.
     pub fn open(path: &Path, mode: OpenMode<'_>) -> Result<Self, OpenError> {
         let (connection, migrated) = open::for_writing(path, mode)?;
-        Ok(Self { connection, path: path.to_owned(), migrated })
+        Ok(Self { connection, path: path.to_owned(), migrated, sealer: None })
     }
 
     /// What opening did to the file; `None` when it was current. The same is in the NIB as the
@@ -69,11 +73,11 @@ impl SqliteNib {
             .map_err(|error| nib_error(error, "to limit its size"))
     }
 
-    fn write(&self, commits: &[&[Change]], answers: &mut Vec<Result<Committed, NibError>>) -> Result<(), Lost> {
+    fn write(&mut self, commits: &[&[Change]], answers: &mut Vec<Result<Committed, NibError>>) -> Result<(), Lost> {
         let transaction = Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate)
             .map_err(|error| Lost::before_commit(error, "to begin a commit"))?;
-        let mut session =
-            Session::begin(&self.connection).map_err(|error| Lost::before_commit(error, "to begin a commit"))?;
+        let mut session = Session::begin(&self.connection, self.sealer.as_deref_mut())
+            .map_err(|error| Lost::before_commit(error, "to begin a commit"))?;
         match commits {
             [only] => answers.push(session.write_all(only)?),
             several => {
@@ -106,8 +110,11 @@ impl NibStore for SqliteNib {
         answers
     }
 
-    fn open_log(&mut self, _sealer: Box<dyn crate::domain::log::Sealer>) -> Result<(), NibError> {
-        Err(NibError::Unavailable { attempted: "to open the log", source: None })
+    fn open_log(&mut self, mut sealer: Box<dyn Sealer>) -> Result<(), NibError> {
+        sealing::open(&self.connection, sealer.as_ref())?;
+        while sealing::seal_backlog(&self.connection, sealer.as_mut())? {}
+        self.sealer = Some(sealer);
+        Ok(())
     }
 
     fn reader(&self) -> Result<Box<dyn NibReader>, NibError> {

@@ -122,52 +122,6 @@ macro_rules! unwritten {
                 Err(crate::nib::NibError::Unavailable { attempted: "to answer", source: None })
             }
         }
-        impl crate::nib::question::LogReader for $reader {
-            fn edge(&self) -> Result<crate::domain::log::Edge, crate::nib::NibError> {
-                Err(crate::nib::NibError::Unavailable { attempted: "to answer", source: None })
-            }
-            fn entries(
-                &self,
-                _from: crate::domain::event::EventSeq,
-                _limit: usize,
-            ) -> Result<Vec<crate::domain::log::StoredEntry>, crate::nib::NibError> {
-                Err(crate::nib::NibError::Unavailable { attempted: "to answer", source: None })
-            }
-            fn entry(
-                &self,
-                _id: crate::domain::entry::EventId,
-            ) -> Result<Option<crate::domain::log::StoredEntry>, crate::nib::NibError> {
-                Err(crate::nib::NibError::Unavailable { attempted: "to answer", source: None })
-            }
-            fn tile_hashes(
-                &self,
-                _level: u8,
-                _first: u64,
-                _count: usize,
-            ) -> Result<Vec<crate::domain::digest::Digest>, crate::nib::NibError> {
-                Err(crate::nib::NibError::Unavailable { attempted: "to answer", source: None })
-            }
-            fn head(
-                &self,
-                _origin: &crate::domain::origin::Origin,
-            ) -> Result<Option<crate::domain::log::StoredHead>, crate::nib::NibError> {
-                Err(crate::nib::NibError::Unavailable { attempted: "to answer", source: None })
-            }
-            fn heads(
-                &self,
-                _origin: &crate::domain::origin::Origin,
-                _after: u64,
-                _limit: usize,
-            ) -> Result<Vec<crate::domain::log::StoredHead>, crate::nib::NibError> {
-                Err(crate::nib::NibError::Unavailable { attempted: "to answer", source: None })
-            }
-            fn origins(&self) -> Result<Vec<crate::domain::origin::Origin>, crate::nib::NibError> {
-                Err(crate::nib::NibError::Unavailable { attempted: "to answer", source: None })
-            }
-            fn evidence(&self) -> Result<Vec<crate::domain::log::Evidence>, crate::nib::NibError> {
-                Err(crate::nib::NibError::Unavailable { attempted: "to answer", source: None })
-            }
-        }
     };
 }
 pub(in crate::nib) use unwritten;

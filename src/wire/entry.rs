@@ -21,6 +21,9 @@ const VERSION: u64 = 1;
 /// The longest leaf, in octets: what an entry bundle of C2SP tlog-tiles has room for.
 pub const MAX_LEAF: usize = 65_535;
 
+/// How deep a payload may be nested: the body around it is one level more.
+const PAYLOAD_DEPTH: usize = canonical::DEEPEST - 1;
+
 /// What a body is, for its signature.
 const TYPE: &str = "application/vnd.pdsno.log-entry.v1+json";
 
@@ -50,6 +53,9 @@ pub enum EntryError {
     /// Neither the particulars nor their digest, or both, or not an object.
     #[error("the entry must have either an object as payload or the digest of one")]
     Payload,
+    /// Particulars that no reader follows.
+    #[error("the payload of the entry is nested deeper than {PAYLOAD_DEPTH} levels")]
+    PayloadTooDeep,
     /// Particulars that belong beside the log.
     #[error("the payload of the entry has {0} octets, more than {PAYLOAD_LIMIT}, so it belongs beside the log")]
     PayloadTooLong(usize),
@@ -84,11 +90,14 @@ struct Body {
 /// digest only.
 ///
 /// # Errors
-/// [`EntryError::Payload`] when they are not an object, [`EntryError::Unwritable`] when they have no
-/// canonical form.
+/// [`EntryError::Payload`] when they are not an object, [`EntryError::PayloadTooDeep`] when they are
+/// nested too deep to be read again, [`EntryError::Unwritable`] when they have no canonical form.
 pub fn payload(particulars: Value) -> Result<(Payload, Option<Vec<u8>>), EntryError> {
     if !particulars.is_object() {
         return Err(EntryError::Payload);
+    }
+    if !is_nested_within(&particulars, PAYLOAD_DEPTH) {
+        return Err(EntryError::PayloadTooDeep);
     }
     let octets = canonical::to_bytes(&particulars)?;
     if octets.len() <= PAYLOAD_LIMIT {
@@ -193,12 +202,24 @@ fn check(entry: &Entry) -> Result<(), EntryError> {
         if !particulars.is_object() {
             return Err(EntryError::Payload);
         }
+        if !is_nested_within(particulars, PAYLOAD_DEPTH) {
+            return Err(EntryError::PayloadTooDeep);
+        }
         let length = canonical::to_bytes(particulars)?.len();
         if length > PAYLOAD_LIMIT {
             return Err(EntryError::PayloadTooLong(length));
         }
     }
     Ok(())
+}
+
+fn is_nested_within(value: &Value, levels: usize) -> bool {
+    let within = |value: &Value| levels.checked_sub(1).is_some_and(|below| is_nested_within(value, below));
+    match value {
+        Value::Array(items) => levels > 0 && items.iter().all(within),
+        Value::Object(members) => levels > 0 && members.values().all(within),
+        _ => true,
+    }
 }
 
 /// The signature of an entry's actor.

@@ -3,6 +3,7 @@
 use crate::algorithms::audit::hash;
 use crate::algorithms::audit::stored::{TileHashes, Unread, complete};
 use crate::domain::digest::Digest;
+use crate::domain::log::Edge;
 use crate::domain::tree::{TileHash, TreeHead};
 
 /// Tree levels in a tile.
@@ -35,6 +36,21 @@ pub enum FrontierError {
         /// The hashes that were given.
         found: usize,
     },
+}
+
+/// As a store keeps it.
+impl From<Frontier> for Edge {
+    fn from(Frontier { size, peaks }: Frontier) -> Self {
+        Self { size, peaks }
+    }
+}
+
+impl TryFrom<&Edge> for Frontier {
+    type Error = FrontierError;
+
+    fn try_from(edge: &Edge) -> Result<Self, FrontierError> {
+        Self::from_peaks(edge.size, edge.peaks.clone())
+    }
 }
 
 impl Frontier {

@@ -40,7 +40,7 @@ impl SqliteReader {
         Ok(Self { connection: open::beside_others(path)?, at_rest: None })
     }
 
-    fn all<T>(
+    pub(super) fn all<T>(
         &self,
         sql: &str,
         params: impl Params,
@@ -60,7 +60,7 @@ impl SqliteReader {
         Ok(found)
     }
 
-    fn one<T>(
+    pub(super) fn one<T>(
         &self,
         sql: &str,
         params: impl Params,
@@ -165,6 +165,6 @@ impl NibReader for SqliteReader {
     }
 }
 
-fn rows_at_most(limit: usize) -> i64 {
+pub(super) fn rows_at_most(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
 }

@@ -144,7 +144,7 @@ pub(super) fn device_key(row: &Row<'_>, column: usize) -> String {
     row.get(column).map_or_else(|_| shown(row, column), |number| DeviceId::from_number(number).to_string())
 }
 
-fn shown(row: &Row<'_>, column: usize) -> String {
+pub(super) fn shown(row: &Row<'_>, column: usize) -> String {
     match row.get_ref(column) {
         Ok(ValueRef::Integer(number)) => number.to_string(),
         Ok(ValueRef::Real(number)) => number.to_string(),
@@ -188,7 +188,7 @@ fn json<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> Result<T, BadCell>
     serde_json::from_str(text(row, column)?).map_err(|error| bad(row, column, error))
 }
 
-fn bad(row: &Row<'_>, column: usize, detail: impl fmt::Display) -> BadCell {
+pub(super) fn bad(row: &Row<'_>, column: usize, detail: impl fmt::Display) -> BadCell {
     let column = row.as_ref().column_name(column).unwrap_or("?").to_owned();
     BadCell { column, detail: detail.to_string() }
 }

@@ -5,9 +5,12 @@ use rusqlite::{CachedStatement, Connection, Error, OptionalExtension, ffi, param
 use crate::domain::device::{Device, DeviceId, Version};
 use crate::domain::event::{EventSeq, NewEvent};
 use crate::domain::fact::FactRow;
+use crate::domain::log::Sealer;
 use crate::nib::sqlite::error::{Lost, nib_error};
+use crate::nib::sqlite::log;
+use crate::nib::sqlite::sealing::Sealing;
 use crate::nib::sqlite::values::{Buffers, DeviceRow, fact_json, json, nanos};
-use crate::nib::{Change, Committed, NibError, Row};
+use crate::nib::{Change, Committed, NibError, Row, seal};
 
 const COUNTERS: &str = "SELECT next_device, (SELECT coalesce(max(seq) + 1, 0) FROM events), \
      CAST(unixepoch('subsec') * 1000 AS INTEGER) FROM counters";
@@ -43,7 +46,7 @@ pub(super) fn append(connection: &Connection, event: &NewEvent) -> Result<(), Er
 }
 
 /// Why a change was not made.
-enum Refused {
+pub(super) enum Refused {
     /// For what it asks; the transaction goes on.
     Change(NibError),
     /// By the store; the transaction may be gone.
@@ -72,6 +75,7 @@ pub(super) struct Session<'c> {
     append: CachedStatement<'c>,
     buffers: Buffers,
     counters: Counters,
+    sealing: Sealing<'c>,
     stored_next_device: i64,
     /// The store's clock when the transaction began, in milliseconds.
     now: i64,
@@ -85,7 +89,10 @@ struct Counters {
 
 impl<'c> Session<'c> {
     /// Within a transaction that has begun.
-    pub(super) fn begin(connection: &'c Connection) -> Result<Self, Error> {
+    pub(super) fn begin(
+        connection: &'c Connection,
+        sealer: Option<&'c mut (dyn Sealer + 'static)>,
+    ) -> Result<Self, Error> {
         let (next_device, next_event, now) =
             connection.prepare_cached(COUNTERS)?.query_row([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
         Ok(Self {
@@ -97,6 +104,7 @@ impl<'c> Session<'c> {
             append: connection.prepare_cached(APPEND)?,
             buffers: Buffers::default(),
             counters: Counters { next_device, next_event },
+            sealing: Sealing::begin(connection, sealer)?,
             stored_next_device: next_device,
             now,
         })
@@ -108,7 +116,7 @@ impl<'c> Session<'c> {
     /// # Errors
     /// [`Lost`] when the transaction is gone.
     pub(super) fn write_all(&mut self, changes: &[Change]) -> Result<Result<Committed, NibError>, Lost> {
-        let refused = changes.iter().try_for_each(|change| self.apply(change)).err();
+        let refused = self.make(changes).err();
         self.answer(refused)
     }
 
@@ -119,19 +127,27 @@ impl<'c> Session<'c> {
     pub(super) fn write_apart(&mut self, changes: &[Change]) -> Result<Result<Committed, NibError>, Lost> {
         let lost = |error| Lost::before_commit(error, "to write");
         self.execute("SAVEPOINT one").map_err(lost)?;
-        let before = self.counters;
-        let refused = changes.iter().try_for_each(|change| self.apply(change)).err();
+        let (before, edge) = (self.counters, self.sealing.edge());
+        let refused = self.make(changes).err();
         let answer = self.answer(refused)?;
         if answer.is_err() {
             self.counters = before;
+            self.sealing.go_back(edge);
             self.execute("ROLLBACK TO one").map_err(lost)?;
         }
         self.execute("RELEASE one").map_err(lost)?;
         Ok(answer)
     }
 
+    /// Makes the changes of a commit, and seals its events.
+    fn make(&mut self, changes: &[Change]) -> Result<(), Refused> {
+        changes.iter().try_for_each(|change| self.apply(change))?;
+        self.sealing.seal(seal::events(changes))
+    }
+
     /// Writes down what was counted, before COMMIT.
     pub(super) fn finish(self) -> Result<(), Error> {
+        self.sealing.finish()?;
         if self.counters.next_device != self.stored_next_device {
             self.connection
                 .prepare_cached("UPDATE counters SET next_device = ?1")?
@@ -178,6 +194,7 @@ impl<'c> Session<'c> {
             }
             Change::PutFact(fact) => self.put_fact(fact),
             Change::Append(event) => self.append(event),
+            Change::Log(change) => log::write(self.connection, change),
             _ => Err(NibError::Invalid { detail: "the SQLite NIB cannot do this".to_owned() }.into()),
         }
     }

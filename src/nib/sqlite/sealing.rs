@@ -1,0 +1,204 @@
+//! The event log's side of a transaction: entries, tiles, and the edge of the tree.
+
+use rusqlite::{CachedStatement, Connection, Error, OptionalExtension, Transaction, TransactionBehavior, ffi, params};
+
+use crate::domain::digest::Digest;
+use crate::domain::event::{Event, NewEvent};
+use crate::domain::log::{Edge, SealedEvent, Sealer};
+use crate::domain::origin::Origin;
+use crate::nib::NibError;
+use crate::nib::seal::{self, InEffect, Sealed};
+use crate::nib::sqlite::error::{Lost, nib_error};
+use crate::nib::sqlite::rows::{self, select_events};
+use crate::nib::sqlite::write::Refused;
+
+const INSERT_ENTRY: &str =
+    "INSERT INTO log_entries (seq, event_id, leaf, signature, payload, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+
+const INSERT_TILE: &str = "INSERT INTO log_tiles (level, idx, hash) VALUES (?1, ?2, ?3)";
+
+/// The same payload may come again.
+const INSERT_PAYLOAD: &str = "INSERT INTO payloads (digest, octets) SELECT ?1, ?2 \
+     WHERE NOT EXISTS (SELECT 1 FROM payloads WHERE digest = ?1)";
+
+const SELECT_EDGE: &str = "SELECT size, peaks FROM event_log";
+
+const UPDATE_EDGE: &str = "UPDATE event_log SET size = ?1, peaks = ?2";
+
+/// The log within one transaction.
+pub(super) struct Sealing<'c> {
+    connection: &'c Connection,
+    insert_entry: CachedStatement<'c>,
+    sealer: Option<&'c mut (dyn Sealer + 'static)>,
+    /// `None` while the log is not open.
+    edge: Option<Edge>,
+    stored_size: u64,
+}
+
+impl<'c> Sealing<'c> {
+    /// Within a transaction that has begun.
+    pub(super) fn begin(
+        connection: &'c Connection,
+        sealer: Option<&'c mut (dyn Sealer + 'static)>,
+    ) -> Result<Self, Error> {
+        let edge = edge(connection)?;
+        Ok(Self {
+            connection,
+            insert_entry: connection.prepare_cached(INSERT_ENTRY)?,
+            sealer,
+            stored_size: edge.as_ref().map_or(0, |edge| edge.size),
+            edge,
+        })
+    }
+
+    /// The tree as it is now, for [`Sealing::go_back`].
+    pub(super) fn edge(&self) -> Option<Edge> {
+        self.edge.clone()
+    }
+
+    /// Takes back what a savepoint takes back.
+    pub(super) fn go_back(&mut self, edge: Option<Edge>) {
+        self.edge = edge;
+    }
+
+    /// Seals the events that a commit appended, if the log is open.
+    pub(super) fn seal<'e>(&mut self, events: impl Iterator<Item = &'e NewEvent>) -> Result<(), Refused> {
+        let mut events = events.peekable();
+        let Some(edge) = self.edge.as_mut().filter(|_| events.peek().is_some()) else { return Ok(()) };
+        let sealer = self.sealer.as_deref_mut().ok_or_else(seal::locked)?;
+        let sealed = seal::seal(sealer, edge, in_effect(self.connection)?, events)?;
+        write(self.connection, &mut self.insert_entry, edge.size, &sealed)?;
+        *edge = sealed.edge;
+        Ok(())
+    }
+
+    /// Writes down the edge, before COMMIT.
+    pub(super) fn finish(&self) -> Result<(), Error> {
+        match &self.edge {
+            Some(edge) if edge.size != self.stored_size => put_edge(self.connection, edge),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Opens the log of a sealer in the file.
+pub(super) fn open(connection: &Connection, sealer: &dyn Sealer) -> Result<(), NibError> {
+    let failed = |error| nib_error(error, "to open the event log");
+    let stored: Option<String> =
+        connection.query_row("SELECT origin FROM event_log", [], |row| row.get(0)).optional().map_err(failed)?;
+    match stored {
+        None => connection
+            .execute(
+                "INSERT INTO event_log (only, origin, size, peaks) VALUES (1, ?1, 0, x'')",
+                [sealer.origin().as_str()],
+            )
+            .map(drop)
+            .map_err(failed),
+        Some(stored) => {
+            let corrupt = |error: &dyn std::error::Error| NibError::Corrupt { detail: format!("event_log: {error}") };
+            seal::same_log(&stored.parse::<Origin>().map_err(|error| corrupt(&error))?, sealer)
+        }
+    }
+}
+
+/// Seals some of the events that are no entries yet, in a transaction; false when there were none.
+pub(super) fn seal_backlog(connection: &Connection, sealer: &mut dyn Sealer) -> Result<bool, NibError> {
+    const ATTEMPTED: &str = "to seal the events so far";
+    let failed = |error| nib_error(error, ATTEMPTED);
+    let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate).map_err(failed)?;
+    let Some(edge) = edge(&transaction).map_err(failed)? else { return Ok(false) };
+    let events = backlog(&transaction, edge.size)?;
+    if events.is_empty() {
+        return Ok(false);
+    }
+    let sealed = seal::seal(sealer, &edge, in_effect(&transaction).map_err(failed)?, &events)?;
+    let written = transaction
+        .prepare_cached(INSERT_ENTRY)
+        .and_then(|mut insert| write(&transaction, &mut insert, edge.size, &sealed))
+        .and_then(|()| put_edge(&transaction, &sealed.edge));
+    written.map_err(|error| Lost::before_commit(error, ATTEMPTED).answer())?;
+    transaction.commit().map_err(|error| Lost::in_commit(error).answer())?;
+    Ok(true)
+}
+
+fn backlog(connection: &Connection, from: u64) -> Result<Vec<NewEvent>, NibError> {
+    let failed = |error| nib_error(error, "to read the events so far");
+    let mut statement =
+        connection.prepare_cached(select_events!("WHERE seq >= ?1 ORDER BY seq LIMIT ?2")).map_err(failed)?;
+    let mut found = statement.query(params![number(from), i64::from(seal::BACKLOG)]).map_err(failed)?;
+    let mut events = Vec::new();
+    while let Some(row) = found.next().map_err(failed)? {
+        let event = rows::event(row)?;
+        let expected = from.saturating_add(events.len() as u64);
+        if event.seq.number() != expected {
+            return Err(NibError::Corrupt { detail: format!("events: {expected} is missing") });
+        }
+        events.push(Event::into_new(event));
+    }
+    Ok(events)
+}
+
+fn write(
+    connection: &Connection,
+    insert_entry: &mut CachedStatement<'_>,
+    first: u64,
+    sealed: &Sealed,
+) -> Result<(), Error> {
+    for (seq, SealedEvent { event_id, body, signature, leaf, payload }) in (first..).zip(&sealed.entries) {
+        if let Some((digest, octets)) = payload {
+            connection.prepare_cached(INSERT_PAYLOAD)?.execute(params![digest.as_bytes(), octets])?;
+        }
+        let digest = payload.as_ref().map(|(digest, _)| digest.as_bytes());
+        insert_entry.execute(params![
+            number(seq),
+            event_id.to_string(),
+            leaf.as_bytes(),
+            signature.as_bytes(),
+            digest,
+            body
+        ])?;
+    }
+    for tile in &sealed.tiles {
+        connection.prepare_cached(INSERT_TILE)?.execute(params![
+            tile.level,
+            number(tile.index),
+            tile.hash.as_bytes()
+        ])?;
+    }
+    Ok(())
+}
+
+fn put_edge(connection: &Connection, edge: &Edge) -> Result<(), Error> {
+    let peaks: Vec<u8> = edge.peaks.iter().flat_map(|peak| *peak.as_bytes()).collect();
+    connection.prepare_cached(UPDATE_EDGE)?.execute(params![number(edge.size), peaks]).map(drop)
+}
+
+/// The edge of the tree; `None` while the log is not open.
+fn edge(connection: &Connection) -> Result<Option<Edge>, Error> {
+    connection.prepare_cached(SELECT_EDGE)?.query_row([], |row| edge_of(row.get(0)?, row.get(1)?)).optional()
+}
+
+fn edge_of(size: i64, peaks: Vec<u8>) -> Result<Edge, Error> {
+    match peaks.as_chunks() {
+        (peaks, []) if size >= 0 => {
+            let peaks = peaks.iter().copied().map(Digest::from_bytes).collect();
+            Ok(Edge { size: size.unsigned_abs(), peaks })
+        }
+        // As SQLite says it of a page that is damaged.
+        _ => Err(Error::SqliteFailure(
+            ffi::Error::new(ffi::SQLITE_CORRUPT),
+            Some("the edge of the event log is none".to_owned()),
+        )),
+    }
+}
+
+/// What the entries of events say that are appended now.
+#[expect(clippy::unnecessary_wraps, reason = "there is neither membership nor policy to be read yet")]
+fn in_effect(_connection: &Connection) -> Result<InEffect, Error> {
+    Ok(InEffect::default())
+}
+
+/// No event has a position that SQLite cannot write down.
+fn number(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
