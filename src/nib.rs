@@ -9,7 +9,6 @@ pub mod memory;
 mod question;
 mod seal;
 pub mod sqlite;
-mod unwritten;
 pub mod writer;
 
 use std::collections::BTreeMap;
@@ -21,6 +20,7 @@ use crate::domain::controller::ControllerId;
 use crate::domain::device::{Device, DeviceId, DeviceStatus, Version};
 use crate::domain::event::{Event, EventSeq, EventType};
 use crate::domain::fact::FactRow;
+use crate::domain::key::PublicKey;
 use crate::domain::log::Sealer;
 use crate::domain::number::{PolicyVersion, Serial, StreamSeq};
 use crate::domain::origin::Origin;
@@ -51,10 +51,13 @@ pub enum Row {
     /// A controller.
     #[error("controller {0}")]
     Controller(ControllerId),
+    /// A controller by a key, which another controller has.
+    #[error("controller with key {0}")]
+    Key(PublicKey),
     /// The number of a new controller's name, which is not the next one.
     #[error("the name {0}")]
     Name(ControllerId),
-    /// The number of a certificate, which is not the next one.
+    /// The number of a certificate, which is not the next one, or not the controller's.
     #[error("certificate number {0}")]
     Serial(Serial),
     /// Who this controller is.

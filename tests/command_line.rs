@@ -287,7 +287,7 @@ fn settings_are_shown_with_their_origin_and_without_secrets() -> Tested {
 fn init_makes_a_private_folder_once() -> Tested {
     let folder = TempDir::new()?;
     let init = || run(pdsno(&["init", "--env", "dev"]).current_dir(folder.path()))?.printed();
-    assert_eq!(init()?, "./data/pdsno.db created with schema 3\n");
+    assert!(init()?.starts_with("./data/pdsno.db created with schema "));
     let data = folder.path().join("data");
     assert_eq!(fs::metadata(&data)?.permissions().mode() & 0o777, 0o700);
     let before = listing(folder.path())?;
@@ -305,7 +305,10 @@ fn a_backup_is_a_nib_and_overwrites_nothing() -> Tested {
     let backup = || -> Tested<Ran> { run(on(folder.path(), &["nib", "backup"]).arg(&copy)) };
     assert!(backup()?.printed()?.contains("copied to"));
     let check = run(&mut on(elsewhere.path(), &["nib", "check"]))?.printed()?;
-    assert!(check.contains("is sound: schema 3, 3 devices, 0 facts, 4 events without a gap"), "{check}");
+    assert!(
+        check.contains("is sound: schema ") && check.contains(", 3 devices, 0 facts, 4 events without a gap"),
+        "{check}"
+    );
     let before = listing(elsewhere.path())?;
     let again = backup()?;
     assert_eq!(again.code(), Some(2), "{again:?}");

@@ -27,6 +27,11 @@ impl TokenId {
     pub const fn new(random: [u8; 12]) -> Self {
         Self(random)
     }
+
+    /// Its octets.
+    pub const fn as_bytes(&self) -> &[u8; 12] {
+        &self.0
+    }
 }
 
 impl fmt::Display for TokenId {

@@ -1,5 +1,8 @@
 //! What every backend asks of a change before it looks at its rows.
 
+pub(in crate::nib) mod registry;
+mod stream;
+
 use std::time::Duration;
 
 use serde_json::Value;
@@ -46,12 +49,11 @@ impl Change {
                 event.event_type, event.subject
             )),
             Self::Append(_) => Ok(()),
-            Self::Registry(_)
-            | Self::Stream(_)
-            | Self::PutSighting(_)
-            | Self::DropSighting { .. }
-            | Self::PutPolicy(_)
-            | Self::Log(_) => Ok(()),
+            Self::Registry(change) => registry::validate(change),
+            Self::Stream(change) => stream::validate(change),
+            Self::PutSighting(sighting) => numbered("a report", sighting.told_by.number()),
+            Self::PutPolicy(policy) => numbered("a policy", policy.version.number()),
+            Self::DropSighting { .. } | Self::Log(_) => Ok(()),
         }
     }
 }
@@ -78,6 +80,14 @@ fn is_nested_within(value: &Value, levels: usize) -> bool {
         Value::Array(items) => items.iter().all(|item| is_nested_within(item, below)),
         Value::Object(members) => members.values().all(|member| is_nested_within(member, below)),
         _ => true,
+    }
+}
+
+/// Refuses 0, and what a store whose numbers have 63 bits cannot count on from.
+fn numbered(what: &str, number: u64) -> Result<(), NibError> {
+    match i64::try_from(number) {
+        Ok(stored) if (1..i64::MAX).contains(&stored) => Ok(()),
+        _ => refuse(format!("the number of {what} is not within 1 to {}, but {number}", i64::MAX - 1)),
     }
 }
 

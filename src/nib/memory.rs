@@ -1,18 +1,30 @@
 //! The reference model: the NIB as plain maps. Tests run on it, and what the other backends do is
 //! compared with it.
 
+mod devices;
+mod journal;
 mod log;
+mod policies;
+mod registry;
+mod streams;
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
+use std::ops::Bound;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use crate::domain::address::MacAddr;
-use crate::domain::device::{Device, DeviceId, DeviceStatus, Version};
+use crate::domain::device::{Device, DeviceId, DeviceStatus};
 use crate::domain::event::{Event, EventSeq, EventType};
 use crate::domain::fact::{FactKind, FactRow};
 use crate::domain::log::Sealer;
+use crate::domain::number::Epoch;
+use crate::nib::memory::devices::Devices;
+use crate::nib::memory::journal::{Journal, List};
 use crate::nib::memory::log::Log;
+use crate::nib::memory::policies::Policies;
+use crate::nib::memory::registry::Registry;
+use crate::nib::memory::streams::Streams;
 use crate::nib::seal::{self, InEffect};
 use crate::nib::{Change, Committed, EventQuery, NibError, NibReader, NibStore, Row};
 
@@ -29,101 +41,96 @@ pub struct MemoryReader {
     state: Arc<RwLock<State>>,
 }
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 struct State {
-    devices: BTreeMap<DeviceId, Device>,
-    by_mac: BTreeMap<MacAddr, DeviceId>,
-    facts: BTreeMap<(DeviceId, FactKind, String), FactRow>,
-    events: Vec<Event>,
-    highest_device: u32,
+    devices: Devices,
+    events: List<Event>,
+    registry: Registry,
+    streams: Streams,
+    policies: Policies,
     log: Log,
 }
 
+impl Journal for State {
+    fn keep(&mut self) {
+        self.journals().into_iter().for_each(Journal::keep);
+    }
+
+    fn take_back(&mut self) {
+        self.journals().into_iter().for_each(Journal::take_back);
+    }
+}
+
 impl State {
+    fn journals(&mut self) -> [&mut dyn Journal; 6] {
+        [&mut self.devices, &mut self.events, &mut self.registry, &mut self.streams, &mut self.policies, &mut self.log]
+    }
+
     fn next_event(&self) -> EventSeq {
         EventSeq::from_number(self.events.len() as u64)
     }
 
     /// What the entries of events say that are appended now.
-    #[expect(clippy::unused_self, reason = "there is neither membership nor policy here yet")]
     fn in_effect(&self) -> InEffect {
-        InEffect::default()
+        let policy_version = self.policies.last_key_value().map(|(version, _)| *version);
+        let epoch = self.registry.membership.as_ref().map_or(Epoch::from_number(1), |own| own.epoch);
+        InEffect { policy_version, epoch }
     }
 
     fn apply(&mut self, change: &Change) -> Result<(), NibError> {
         change.validate()?;
         match change {
-            Change::InsertDevice(device) => self.insert(device),
-            Change::UpdateDevice(device) => {
-                self.expect(device.id, device.version)?;
-                self.put(Device { version: device.version.next(), ..device.clone() }, Some(device.version))
-            }
+            Change::InsertDevice(device) => self.devices.insert(device),
+            Change::UpdateDevice(device) => self.devices.update(device),
             Change::TouchDevice { id, version, last_seen, methods, rtt } => {
-                let device = self.expect(*id, *version)?;
-                device.last_seen = *last_seen;
-                device.methods.clone_from(methods);
-                device.rtt = *rtt;
-                device.missed_cycles = 0;
-                device.version = version.next();
-                Ok(())
+                self.devices.amend(*id, *version, |device| {
+                    device.last_seen = *last_seen;
+                    device.methods.clone_from(methods);
+                    device.rtt = *rtt;
+                    device.missed_cycles = 0;
+                })
             }
-            Change::PutFact(fact) => self.put_fact(fact),
+            Change::PutFact(fact) => self.devices.put_fact(fact),
             Change::Append(event) => {
                 let seq = self.next_event();
                 self.events.push(event.clone().at(seq));
                 Ok(())
             }
+            Change::Registry(change) => self.registry.apply(change),
+            Change::Stream(change) => self.streams.apply(change),
+            Change::PutSighting(sighting) if !self.devices.rows.contains_key(&sighting.device) => {
+                Err(NibError::NotFound(Row::Device(sighting.device)))
+            }
+            Change::PutSighting(sighting) => {
+                self.streams.put_sighting(sighting);
+                Ok(())
+            }
+            Change::DropSighting { reporter, reported } => {
+                self.streams.drop_sighting(&(reporter.clone(), *reported));
+                Ok(())
+            }
+            Change::PutPolicy(policy) => policies::put(&mut self.policies, policy),
             Change::Log(change) => self.log.apply(change),
-            _ => Err(NibError::Invalid { detail: "the memory NIB cannot do this".to_owned() }),
         }
     }
+}
 
-    fn insert(&mut self, device: &Device) -> Result<(), NibError> {
-        if device.id.number() <= self.highest_device {
-            let found = self.devices.get(&device.id).map(|found| found.version);
-            return Err(NibError::Conflict { row: Row::Device(device.id), expected: None, found });
-        }
-        self.put(device.clone(), None)?;
-        self.highest_device = device.id.number();
-        Ok(())
+/// A commit under way: what it did is taken back when it goes out of scope without having been kept.
+struct Attempt<'s>(&'s mut State);
+
+impl Attempt<'_> {
+    fn make(self, changes: &[Change], sealer: Option<&mut (dyn Sealer + 'static)>) -> Result<Committed, NibError> {
+        changes.iter().try_for_each(|change| self.0.apply(change))?;
+        let in_effect = self.0.in_effect();
+        self.0.log.seal(sealer, in_effect, seal::events(changes))?;
+        self.0.keep();
+        Ok(Committed { next_event: self.0.next_event() })
     }
+}
 
-    /// The row of this version.
-    fn expect(&mut self, id: DeviceId, version: Version) -> Result<&mut Device, NibError> {
-        let row = Row::Device(id);
-        match self.devices.get_mut(&id) {
-            None => Err(NibError::NotFound(row)),
-            Some(device) if device.version == version => Ok(device),
-            Some(device) => Err(NibError::Conflict { row, expected: Some(version), found: Some(device.version) }),
-        }
-    }
-
-    fn put(&mut self, device: Device, expected: Option<Version>) -> Result<(), NibError> {
-        if let Some(mac) = device.mac
-            && self.by_mac.get(&mac).is_some_and(|owner| *owner != device.id)
-        {
-            return Err(NibError::Conflict { row: Row::Mac(mac), expected, found: None });
-        }
-        if let Some(mac) = self.devices.get(&device.id).and_then(|before| before.mac) {
-            self.by_mac.remove(&mac);
-        }
-        if let Some(mac) = device.mac {
-            self.by_mac.insert(mac, device.id);
-        }
-        self.devices.insert(device.id, device);
-        Ok(())
-    }
-
-    fn put_fact(&mut self, fact: &FactRow) -> Result<(), NibError> {
-        if !self.devices.contains_key(&fact.device) {
-            return Err(NibError::NotFound(Row::Device(fact.device)));
-        }
-        let key = (fact.device, fact.fact.kind(), fact.source.clone());
-        let is_older = self.facts.get(&key).is_some_and(|stored| fact.observed_at < stored.observed_at);
-        if !is_older {
-            self.facts.insert(key, fact.clone());
-        }
-        Ok(())
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        self.0.take_back();
     }
 }
 
@@ -136,25 +143,22 @@ impl MemoryNib {
 
 impl NibStore for MemoryNib {
     fn commit_each(&mut self, commits: &[&[Change]]) -> Vec<Result<Committed, NibError>> {
-        // A panic elsewhere cannot leave a half-made state: it is replaced as a whole.
+        // A panic cannot leave a half-made state: it is taken back on the way.
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
-        let commit = |changes: &&[Change]| {
-            let mut next = state.clone();
-            changes.iter().try_for_each(|change| next.apply(change))?;
-            let in_effect = next.in_effect();
-            next.log.seal(self.sealer.as_deref_mut(), in_effect, seal::events(changes))?;
-            *state = next;
-            Ok(Committed { next_event: state.next_event() })
-        };
+        let sealer = &mut self.sealer;
+        let commit = |changes: &&[Change]| Attempt(&mut state).make(changes, sealer.as_deref_mut());
         commits.iter().map(commit).collect()
     }
 
     fn open_log(&mut self, mut sealer: Box<dyn Sealer>) -> Result<(), NibError> {
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
-        let mut log = state.log.clone();
-        log.open(sealer.as_ref())?;
-        log.seal(Some(sealer.as_mut()), state.in_effect(), log.backlog(&state.events).iter())?;
-        state.log = log;
+        let attempt = Attempt(&mut state);
+        attempt.0.log.open(sealer.as_ref())?;
+        let (in_effect, backlog) = (attempt.0.in_effect(), attempt.0.log.backlog(&attempt.0.events));
+        attempt.0.log.seal(Some(sealer.as_mut()), in_effect, backlog.iter())?;
+        attempt.0.keep();
+        drop(attempt);
+        drop(state);
         self.sealer = Some(sealer);
         Ok(())
     }
@@ -164,66 +168,71 @@ impl NibStore for MemoryNib {
     }
 }
 
+/// Where a page begins.
+fn after<K>(key: Option<K>) -> Bound<K> {
+    key.map_or(Bound::Unbounded, Bound::Excluded)
+}
+
 impl MemoryReader {
     fn state(&self) -> RwLockReadGuard<'_, State> {
         self.state.read().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-crate::nib::unwritten::unwritten!(MemoryReader);
-
 impl NibReader for MemoryReader {
     fn device(&self, id: DeviceId) -> Result<Option<Device>, NibError> {
-        Ok(self.state().devices.get(&id).cloned())
+        Ok(self.state().devices.rows.get(&id).cloned())
     }
 
     fn device_by_mac(&self, mac: MacAddr) -> Result<Option<Device>, NibError> {
-        let state = self.state();
-        Ok(state.by_mac.get(&mac).and_then(|id| state.devices.get(id)).cloned())
+        let Devices { by_mac, rows, .. } = &self.state().devices;
+        Ok(by_mac.get(&mac).and_then(|id| rows.get(id)).cloned())
     }
 
     fn devices_by_address(&self, address: Ipv4Addr) -> Result<Vec<Device>, NibError> {
-        Ok(self.state().devices.values().filter(|device| device.addresses.contains(&address)).cloned().collect())
+        Ok(self.state().devices.rows.values().filter(|device| device.addresses.contains(&address)).cloned().collect())
     }
 
     fn devices(
         &self,
         status: Option<DeviceStatus>,
-        after: Option<DeviceId>,
+        after_id: Option<DeviceId>,
         limit: usize,
     ) -> Result<Vec<Device>, NibError> {
         let state = self.state();
-        let wanted = |device: &&Device| {
-            after.is_none_or(|after| device.id > after) && status.is_none_or(|status| device.status == status)
-        };
-        Ok(state.devices.values().filter(wanted).take(limit).cloned().collect())
+        let later = state.devices.rows.range((after(after_id), Bound::Unbounded)).map(|(_, device)| device);
+        let wanted = later.filter(|device| status.is_none_or(|status| device.status == status));
+        Ok(wanted.take(limit).cloned().collect())
     }
 
     fn facts(&self, first: DeviceId, last: DeviceId) -> Result<Vec<FactRow>, NibError> {
-        Ok(self.state().facts.values().filter(|fact| (first..=last).contains(&fact.device)).cloned().collect())
+        let state = self.state();
+        let from = (first, FactKind::SnmpReachability, String::new());
+        let facts = state.devices.facts.range(from..).map(|(_, fact)| fact);
+        Ok(facts.take_while(|fact| fact.device <= last).cloned().collect())
     }
 
     fn count_devices(&self) -> Result<BTreeMap<DeviceStatus, u64>, NibError> {
         let mut counts = BTreeMap::new();
-        for device in self.state().devices.values() {
+        for device in self.state().devices.rows.values() {
             *counts.entry(device.status).or_default() += 1;
         }
         Ok(counts)
     }
 
     fn next_device(&self) -> Result<DeviceId, NibError> {
-        Ok(DeviceId::from_number(self.state().highest_device.saturating_add(1)))
+        Ok(DeviceId::from_number(self.state().devices.highest.saturating_add(1)))
     }
 
     fn events(&self, query: &EventQuery) -> Result<Vec<Event>, NibError> {
         let state = self.state();
         let wanted = |event: &&Event| {
-            event.seq >= query.from
-                && (query.types.is_empty() || query.types.contains(&event.event_type))
+            (query.types.is_empty() || query.types.contains(&event.event_type))
                 && query.subject.as_ref().is_none_or(|subject| event.subject == *subject)
                 && query.since.is_none_or(|since| event.timestamp >= since)
         };
-        Ok(state.events.iter().filter(wanted).take(query.limit).cloned().collect())
+        let from = usize::try_from(query.from.number()).unwrap_or(usize::MAX);
+        Ok(state.events.iter().skip(from).filter(wanted).take(query.limit).cloned().collect())
     }
 
     fn last_event(&self, event_type: EventType) -> Result<Option<Event>, NibError> {

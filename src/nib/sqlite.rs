@@ -10,9 +10,12 @@ mod error;
 mod log;
 mod migrate;
 mod open;
+mod policies;
 mod read;
+mod registry;
 mod rows;
 mod sealing;
+mod streams;
 mod values;
 mod write;
 

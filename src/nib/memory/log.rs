@@ -1,7 +1,6 @@
 //! The event log as plain maps.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::collections::BTreeSet;
 
 use crate::domain::digest::Digest;
 use crate::domain::entry::EventId;
@@ -9,29 +8,30 @@ use crate::domain::event::{Event, EventSeq, NewEvent};
 use crate::domain::log::{Edge, Evidence, LogChange, Sealer, StoredEntry, StoredHead};
 use crate::domain::origin::Origin;
 use crate::nib::memory::MemoryReader;
+use crate::nib::memory::journal::{Journal, List, Single, Table};
 use crate::nib::seal::{self, InEffect};
 use crate::nib::{LogReader, NibError};
 
-/// What a NIB in memory knows of logs. Entries are shared between one state and the next.
-#[derive(Debug, Clone, Default)]
+/// What a NIB in memory knows of logs.
+#[derive(Debug, Default)]
 pub(super) struct Log {
     /// Whose it is, once it is open.
-    origin: Option<Origin>,
-    edge: Edge,
-    entries: Vec<Arc<StoredEntry>>,
-    by_id: BTreeMap<EventId, usize>,
-    tiles: BTreeMap<(u8, u64), Digest>,
-    heads: BTreeMap<(Origin, u64), StoredHead>,
-    evidence: Vec<Evidence>,
+    origin: Single<Option<Origin>>,
+    edge: Single<Edge>,
+    entries: List<StoredEntry>,
+    by_id: Table<EventId, usize>,
+    tiles: Table<(u8, u64), Digest>,
+    heads: Table<(Origin, u64), StoredHead>,
+    evidence: List<Evidence>,
 }
 
 impl Log {
     /// Opens it for a sealer.
     pub(super) fn open(&mut self, sealer: &dyn Sealer) -> Result<(), NibError> {
-        match &self.origin {
+        match &*self.origin {
             Some(origin) => seal::same_log(origin, sealer),
             None => {
-                self.origin = Some(sealer.origin().clone());
+                self.origin.set(Some(sealer.origin().clone()));
                 Ok(())
             }
         }
@@ -56,13 +56,16 @@ impl Log {
         let sealed = seal::seal(sealer.ok_or_else(seal::locked)?, &self.edge, in_effect, events)?;
         for sealed in sealed.entries {
             let at = self.entries.len();
-            if self.by_id.insert(sealed.event_id, at).is_some() {
+            if self.by_id.contains_key(&sealed.event_id) {
                 return Err(NibError::Invalid { detail: format!("the event id {} was used", sealed.event_id) });
             }
-            self.entries.push(Arc::new(StoredEntry { seq: EventSeq::from_number(at as u64), sealed }));
+            self.by_id.put(sealed.event_id, at);
+            self.entries.push(StoredEntry { seq: EventSeq::from_number(at as u64), sealed });
         }
-        self.tiles.extend(sealed.tiles.into_iter().map(|tile| ((tile.level, tile.index), tile.hash)));
-        self.edge = sealed.edge;
+        for tile in sealed.tiles {
+            self.tiles.put((tile.level, tile.index), tile.hash);
+        }
+        self.edge.set(sealed.edge);
         Ok(())
     }
 
@@ -70,11 +73,23 @@ impl Log {
         match change {
             LogChange::PutHead { head, after } => {
                 seal::follows(head, *after, self.newest(&head.origin).map(|head| head.size))?;
-                self.heads.insert((head.origin.clone(), head.size), head.clone());
+                self.heads.put((head.origin.clone(), head.size), head.clone());
             }
             LogChange::PutEvidence(evidence) => self.evidence.push(evidence.clone()),
         }
         Ok(())
+    }
+
+    fn journals(&mut self) -> [&mut dyn Journal; 7] {
+        [
+            &mut self.origin,
+            &mut self.edge,
+            &mut self.entries,
+            &mut self.by_id,
+            &mut self.tiles,
+            &mut self.heads,
+            &mut self.evidence,
+        ]
     }
 
     fn newest(&self, origin: &Origin) -> Option<&StoredHead> {
@@ -83,20 +98,30 @@ impl Log {
     }
 }
 
+impl Journal for Log {
+    fn keep(&mut self) {
+        self.journals().into_iter().for_each(Journal::keep);
+    }
+
+    fn take_back(&mut self) {
+        self.journals().into_iter().for_each(Journal::take_back);
+    }
+}
+
 impl LogReader for MemoryReader {
     fn edge(&self) -> Result<Edge, NibError> {
-        Ok(self.state().log.edge.clone())
+        Ok((*self.state().log.edge).clone())
     }
 
     fn entries(&self, from: EventSeq, limit: usize) -> Result<Vec<StoredEntry>, NibError> {
         let Ok(from) = usize::try_from(from.number()) else { return Ok(Vec::new()) };
-        Ok(self.state().log.entries.iter().skip(from).take(limit).map(|entry| (**entry).clone()).collect())
+        Ok(self.state().log.entries.iter().skip(from).take(limit).cloned().collect())
     }
 
     fn entry(&self, id: EventId) -> Result<Option<StoredEntry>, NibError> {
         let state = self.state();
         let log = &state.log;
-        Ok(log.by_id.get(&id).and_then(|at| log.entries.get(*at)).map(|entry| (**entry).clone()))
+        Ok(log.by_id.get(&id).and_then(|at| log.entries.get(*at)).cloned())
     }
 
     fn tile_hashes(&self, level: u8, first: u64, count: usize) -> Result<Vec<Digest>, NibError> {
@@ -125,6 +150,6 @@ impl LogReader for MemoryReader {
     }
 
     fn evidence(&self) -> Result<Vec<Evidence>, NibError> {
-        Ok(self.state().log.evidence.clone())
+        Ok(self.state().log.evidence.to_vec())
     }
 }

@@ -8,7 +8,9 @@ use rusqlite::{Connection, Error, Row};
 
 use crate::nib::sqlite::migrate::{self, Standing};
 use crate::nib::sqlite::open::{self, OpenError};
+use crate::nib::sqlite::registry::check as registry;
 use crate::nib::sqlite::rows::{self, BadRow, select_devices, select_events, select_facts};
+use crate::nib::sqlite::{policies, streams};
 
 /// How many problems are told one by one; the others are counted.
 const TOLD: usize = 100;
@@ -24,6 +26,8 @@ pub struct CheckReport {
     pub facts: u64,
     /// Rows of `events` that were read.
     pub events: u64,
+    /// Rows of the other tables that were read.
+    pub others: u64,
     /// What is wrong, at most the first hundred.
     pub problems: Vec<Problem>,
     /// How many problems there are.
@@ -56,11 +60,17 @@ impl CheckReport {
         self.problem_count == 0
     }
 
-    fn add(&mut self, table: &'static str, key: Option<String>, detail: impl fmt::Display) {
+    pub(super) fn add(&mut self, table: &'static str, key: Option<String>, detail: impl fmt::Display) {
         self.problem_count += 1;
         if self.problems.len() < TOLD {
             self.problems.push(Problem { table, key, detail: detail.to_string() });
         }
+    }
+
+    /// Counts a row of another table than devices, facts and events; the value, if it has one.
+    pub(super) fn read<T>(&mut self, row: Result<T, BadRow>) -> Option<T> {
+        self.others += 1;
+        row.map_err(|bad| self.add_row(bad)).ok()
     }
 
     fn add_row(&mut self, bad: BadRow) {
@@ -80,12 +90,22 @@ pub fn check(path: &Path) -> Result<CheckReport, OpenError> {
     let connection = &reading.connection;
     let mut report = CheckReport { schema: migrate::newest(&migrate::known()), ..CheckReport::default() };
     connection.execute_batch("BEGIN").map_err(|error| open::refusal(path, "to check it", error))?;
-    let parts: [(&'static str, Part); 5] = [
+    let parts: &[(&'static str, Part)] = &[
         ("file", check_file),
         ("schema", check_schema),
         ("devices", check_devices),
         ("device_facts", check_facts),
         ("events", check_events),
+        ("membership", registry::check_membership),
+        ("bootstrap_tokens", registry::check_tokens),
+        ("names", registry::check_names),
+        ("controllers", registry::check_controllers),
+        ("certificates", registry::check_certificates),
+        ("blocklist", registry::check_blocklist),
+        ("outbox", streams::check_outbox),
+        ("received", streams::check_received),
+        ("sightings", streams::check_sightings),
+        ("policies", policies::check),
     ];
     match open::standing(path, connection) {
         Ok(standing @ (Standing::Older(_) | Standing::Newer(_))) => open::current(path, standing)?,
@@ -187,7 +207,11 @@ fn check_events(connection: &Connection, report: &mut CheckReport) -> Result<(),
     })
 }
 
-fn each(connection: &Connection, sql: &str, mut visit: impl FnMut(&Row<'_>) -> Result<(), Error>) -> Result<(), Error> {
+pub(super) fn each(
+    connection: &Connection,
+    sql: &str,
+    mut visit: impl FnMut(&Row<'_>) -> Result<(), Error>,
+) -> Result<(), Error> {
     let mut statement = connection.prepare(sql)?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {

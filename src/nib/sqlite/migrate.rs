@@ -134,15 +134,10 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::from_millis(1_795_255_200_250);
 
-    /// The first migration of this program.
-    fn first() -> Vec<Migration> {
-        known().into_iter().take(1).collect()
-    }
-
-    /// The first one and others than this program's.
+    /// The first migration, and more.
     fn with(more: &[(&str, &str)]) -> Vec<Migration> {
         let more = more.iter().map(|(name, sql)| Migration::unapplied(name, sql).unwrap());
-        first().into_iter().chain(more).collect()
+        known().into_iter().take(1).chain(more).collect()
     }
 
     fn run(connection: &Connection, migrations: &[Migration]) -> Result<Option<Migrated>, Error> {
@@ -162,10 +157,10 @@ mod tests {
     #[test]
     fn pending_migrations_are_applied_once_and_told_in_an_event() {
         let connection = Connection::open_in_memory().unwrap();
-        let made = run(&connection, &first()).unwrap().unwrap();
-        assert_eq!((made.from, made.to), (None, 1));
-        assert_eq!(made.applied, ["V1__devices_facts_events"]);
-        assert_eq!(run(&connection, &first()).unwrap(), None);
+        let first = run(&connection, &with(&[])).unwrap().unwrap();
+        assert_eq!((first.from, first.to), (None, 1));
+        assert_eq!(first.applied, ["V1__devices_facts_events"]);
+        assert_eq!(run(&connection, &with(&[])).unwrap(), None);
 
         let longer = with(&[("V2__sites", "CREATE TABLE sites (name TEXT)"), ("V3__racks", "CREATE TABLE racks (n)")]);
         assert_eq!(standing(&connection, &longer).unwrap(), Standing::Older(1));
@@ -185,13 +180,13 @@ mod tests {
     #[test]
     fn a_migration_that_fails_takes_back_those_before_it() {
         let connection = Connection::open_in_memory().unwrap();
-        run(&connection, &first()).unwrap();
+        run(&connection, &with(&[])).unwrap();
         let before = objects(&connection);
         let broken = with(&[("V2__sites", "CREATE TABLE sites (name TEXT)"), ("V3__broken", "CREATE TABLE sites (n)")]);
         assert!(run(&connection, &broken).unwrap_err().to_string().contains("sites"));
         assert!(connection.is_autocommit());
         assert_eq!(objects(&connection), before);
-        assert_eq!(standing(&connection, &first()).unwrap(), Standing::Current);
+        assert_eq!(standing(&connection, &with(&[])).unwrap(), Standing::Current);
         assert_eq!(events(&connection).len(), 1);
 
         let mended = with(&[("V2__sites", "CREATE TABLE sites (name TEXT)"), ("V3__mended", "CREATE TABLE racks (n)")]);
@@ -202,7 +197,7 @@ mod tests {
     fn a_file_that_went_another_way_is_told_from_an_older_and_a_newer_one() {
         let connection = Connection::open_in_memory().unwrap();
         run(&connection, &with(&[("V2__sites", "CREATE TABLE sites (name TEXT)")])).unwrap();
-        assert_eq!(standing(&connection, &first()).unwrap(), Standing::Newer(2));
+        assert_eq!(standing(&connection, &with(&[])).unwrap(), Standing::Newer(2));
         for other in [
             ("V2__sites", "CREATE TABLE sites (name TEXT, floor INTEGER)"),
             ("V2__places", "CREATE TABLE sites (name TEXT)"),

@@ -16,6 +16,9 @@ use crate::nib::sqlite::migrate::{self, Migrated, Standing};
 /// "pdNB", in the header of each NIB file (`PRAGMA application_id`); `V1` writes it.
 pub(super) const APPLICATION_ID: i64 = 0x7064_4e42;
 
+/// How many statements a connection keeps prepared: all that are in use every second.
+const STATEMENTS: usize = 64;
+
 /// What may be done to a file so that it can be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OpenMode<'a> {
@@ -197,7 +200,7 @@ pub(super) fn beside_others(path: &Path) -> Result<Connection, Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
-    connection.set_prepared_statement_cache_capacity(32);
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
     Ok(connection)
 }
 
@@ -240,7 +243,7 @@ fn configured(connection: Connection) -> Result<Connection, Error> {
     // No temp_store=memory: it makes SQLite keep what undoes a statement in pieces of 1 KiB, which
     // costs a fifth of the time of a large commit.
     connection.pragma_update(None, "cache_size", -16_384)?;
-    connection.set_prepared_statement_cache_capacity(32);
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
     // The first read creates the shared memory that read-only connections need.
     connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
     Ok(connection)

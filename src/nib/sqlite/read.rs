@@ -75,8 +75,6 @@ impl SqliteReader {
     }
 }
 
-crate::nib::unwritten::unwritten!(SqliteReader);
-
 impl NibReader for SqliteReader {
     fn device(&self, id: DeviceId) -> Result<Option<Device>, NibError> {
         self.one(select_devices!("WHERE number = ?1"), [id.number()], rows::device)

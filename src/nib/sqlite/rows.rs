@@ -162,7 +162,7 @@ pub(super) fn unsigned(row: &Row<'_>, column: usize) -> Result<u64, BadCell> {
     u64::try_from(number).map_err(|error| bad(row, column, error))
 }
 
-fn unsigned_or_none(row: &Row<'_>, column: usize) -> Result<Option<u64>, BadCell> {
+pub(super) fn unsigned_or_none(row: &Row<'_>, column: usize) -> Result<Option<u64>, BadCell> {
     match row.get_ref(column) {
         Ok(ValueRef::Null) => Ok(None),
         _ => unsigned(row, column).map(Some),
@@ -177,14 +177,17 @@ pub(super) fn parsed<T: FromStr<Err: fmt::Display>>(row: &Row<'_>, column: usize
     text(row, column)?.parse().map_err(|error| bad(row, column, error))
 }
 
-fn parsed_or_none<T: FromStr<Err: fmt::Display>>(row: &Row<'_>, column: usize) -> Result<Option<T>, BadCell> {
+pub(super) fn parsed_or_none<T: FromStr<Err: fmt::Display>>(
+    row: &Row<'_>,
+    column: usize,
+) -> Result<Option<T>, BadCell> {
     match row.get_ref(column) {
         Ok(ValueRef::Null) => Ok(None),
         _ => parsed(row, column).map(Some),
     }
 }
 
-fn json<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> Result<T, BadCell> {
+pub(super) fn json<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> Result<T, BadCell> {
     serde_json::from_str(text(row, column)?).map_err(|error| bad(row, column, error))
 }
 

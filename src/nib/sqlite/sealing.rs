@@ -5,6 +5,7 @@ use rusqlite::{CachedStatement, Connection, Error, OptionalExtension, Transactio
 use crate::domain::digest::Digest;
 use crate::domain::event::{Event, NewEvent};
 use crate::domain::log::{Edge, SealedEvent, Sealer};
+use crate::domain::number::{Epoch, PolicyVersion};
 use crate::domain::origin::Origin;
 use crate::nib::NibError;
 use crate::nib::seal::{self, InEffect, Sealed};
@@ -193,9 +194,14 @@ fn edge_of(size: i64, peaks: Vec<u8>) -> Result<Edge, Error> {
 }
 
 /// What the entries of events say that are appended now.
-#[expect(clippy::unnecessary_wraps, reason = "there is neither membership nor policy to be read yet")]
-fn in_effect(_connection: &Connection) -> Result<InEffect, Error> {
-    Ok(InEffect::default())
+fn in_effect(connection: &Connection) -> Result<InEffect, Error> {
+    const IN_EFFECT: &str = "SELECT (SELECT max(version) FROM policies), (SELECT epoch FROM membership)";
+    let (version, epoch): (Option<i64>, Option<i64>) =
+        connection.prepare_cached(IN_EFFECT)?.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(InEffect {
+        policy_version: version.map(|version| PolicyVersion::from_number(version.unsigned_abs())),
+        epoch: epoch.map_or(InEffect::default().epoch, |epoch| Epoch::from_number(epoch.unsigned_abs())),
+    })
 }
 
 /// No event has a position that SQLite cannot write down.

@@ -103,6 +103,17 @@ pub(super) fn json<'a>(buffer: &'a mut Vec<u8>, value: &(impl Serialize + ?Sized
     Ok(Text(buffer))
 }
 
+/// A value as JSON, in a text of its own.
+pub(super) fn text_json(value: &(impl Serialize + ?Sized)) -> Result<String, NibError> {
+    serde_json::to_string(value).map_err(|error| unwritable(&error))
+}
+
+/// A number of 64 bits as SQL counts, which has one bit less: `Change::validate` has seen to it that
+/// what is stored fits, and what is asked for and does not fit is not there.
+pub(super) fn number(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
 /// What [`MacAddr`] prints, without the cost of formatting: it is written with every device.
 fn colons(buffer: &mut Vec<u8>, mac: MacAddr) -> Text<'_> {
     let digit = |nibble: u8| if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 };

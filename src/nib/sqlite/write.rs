@@ -10,6 +10,7 @@ use crate::nib::sqlite::error::{Lost, nib_error};
 use crate::nib::sqlite::log;
 use crate::nib::sqlite::sealing::Sealing;
 use crate::nib::sqlite::values::{Buffers, DeviceRow, fact_json, json, nanos};
+use crate::nib::sqlite::{policies, registry, streams};
 use crate::nib::{Change, Committed, NibError, Row, seal};
 
 const COUNTERS: &str = "SELECT next_device, (SELECT coalesce(max(seq) + 1, 0) FROM events), \
@@ -194,8 +195,12 @@ impl<'c> Session<'c> {
             }
             Change::PutFact(fact) => self.put_fact(fact),
             Change::Append(event) => self.append(event),
+            Change::Registry(change) => registry::write(self.connection, self.now, change),
+            Change::Stream(change) => streams::write(self.connection, self.now, change),
+            Change::PutSighting(sighting) => streams::put_sighting(self.connection, sighting),
+            Change::DropSighting { reporter, reported } => streams::drop_sighting(self.connection, reporter, *reported),
+            Change::PutPolicy(policy) => policies::put(self.connection, policy),
             Change::Log(change) => log::write(self.connection, change),
-            _ => Err(NibError::Invalid { detail: "the SQLite NIB cannot do this".to_owned() }.into()),
         }
     }
 
@@ -285,6 +290,6 @@ fn taken_mac(error: Error, device: &Device, expected: Option<Version>) -> Refuse
     }
 }
 
-fn violates(error: &Error, constraint: i32) -> bool {
+pub(super) fn violates(error: &Error, constraint: i32) -> bool {
     error.sqlite_error().is_some_and(|error| error.extended_code == constraint)
 }
