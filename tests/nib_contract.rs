@@ -10,10 +10,18 @@ mod devices;
 mod events;
 #[path = "nib_contract/facts.rs"]
 mod facts;
+#[path = "nib_contract/members.rs"]
+mod members;
+#[path = "nib_contract/policies.rs"]
+mod policies;
+#[path = "nib_contract/registry.rs"]
+mod registry;
 #[path = "nib_contract/samples.rs"]
 mod samples;
 #[path = "nib_contract/sequences.rs"]
 mod sequences;
+#[path = "nib_contract/streams.rs"]
+mod streams;
 
 /// Makes a test of each case for each backend; a case that is not listed is dead code, which the
 /// compiler tells.
@@ -112,4 +120,55 @@ contract! {
         of_many_that_race_for_a_number_exactly_one_wins,
         events_of_many_threads_have_a_place_each,
         a_reader_outlives_the_writer;
+    registry:
+        a_new_nib_knows_nobody,
+        an_issued_token_is_read_back_and_its_id_is_given_once,
+        a_token_with_a_past_or_for_no_tier_is_refused,
+        wrong_proofs_are_counted_one_by_one,
+        a_token_is_taken_back_once_and_only_unused,
+        tokens_come_in_the_order_of_their_octets,
+        an_admission_uses_the_token_and_the_numbers_and_writes_the_row,
+        a_token_is_used_once_and_not_when_it_was_locked_or_taken_back,
+        four_wrong_proofs_do_not_lock_a_token,
+        an_admission_that_fails_leaves_nothing_of_it,
+        what_no_registry_could_hold_is_no_admission,
+        names_are_numbered_by_tier_and_region,
+        two_regions_with_one_slug_cannot_both_exist,
+        of_many_that_race_with_one_token_exactly_one_is_admitted,
+        of_many_that_race_for_a_name_exactly_one_gets_it,
+        a_controller_is_updated_from_its_version,
+        a_next_certificate_has_the_next_number_and_becomes_the_present_one,
+        a_next_certificate_may_be_replaced_by_one_with_the_next_number,
+        a_certificate_from_nowhere_is_not_taken,
+        a_key_belongs_to_one_controller,
+        the_origin_of_a_controller_never_changes,
+        controllers_come_by_pages_in_the_order_of_their_names,
+        controllers_are_counted_unless_they_are_revoked,
+        the_blocklist_is_a_set_with_reasons,
+        the_membership_is_one_row_that_is_written_from_its_version,
+        what_nobody_can_be_is_no_membership,
+        a_commit_sees_the_admissions_before_it_in_the_batch;
+    streams:
+        streams_begin_before_their_first_item,
+        items_are_numbered_by_the_store_each_stream_by_itself,
+        a_commit_that_fails_uses_no_number,
+        what_is_acknowledged_is_gone_and_its_number_used,
+        an_old_or_impossible_acknowledgement_changes_nothing,
+        a_discarded_stream_goes_on_with_its_numbers,
+        a_page_of_the_outbox_begins_after_any_number,
+        a_body_that_is_no_json_is_refused,
+        a_thousand_long_items_fit_into_a_commit,
+        an_item_is_received_once_and_in_order,
+        a_stream_never_goes_back,
+        of_many_that_race_to_apply_an_item_exactly_one_does,
+        a_sighting_is_of_a_device_that_exists,
+        a_sighting_replaces_what_was_told_and_may_move,
+        sightings_are_asked_for_by_device_and_by_reporter,
+        a_snapshot_of_five_thousand_sightings_is_one_commit;
+    policies:
+        the_policy_with_the_highest_version_is_in_effect,
+        a_version_that_is_not_higher_is_a_conflict,
+        a_version_that_cannot_be_counted_is_refused,
+        policies_come_by_pages,
+        of_many_that_race_to_set_a_version_exactly_one_does;
 }

@@ -166,7 +166,7 @@ pub fn a_reader_beside_a_writer_sees_whole_commits(mut nib: Nib) {
 }
 
 /// Lets threads submit at the same time; answers in the order of the threads.
-fn race(writer: &NibWriter, racers: Vec<Vec<Change>>) -> Vec<Result<Committed, NibError>> {
+pub fn race(writer: &NibWriter, racers: Vec<Vec<Change>>) -> Vec<Result<Committed, NibError>> {
     let start = Barrier::new(racers.len());
     thread::scope(|scope| {
         let run = |changes: Vec<Change>| {
@@ -181,7 +181,8 @@ fn race(writer: &NibWriter, racers: Vec<Vec<Change>>) -> Vec<Result<Committed, N
     })
 }
 
-fn winner(answers: &[Result<Committed, NibError>]) -> usize {
+/// The one that won, where all others were told of the conflict.
+pub fn winner(answers: &[Result<Committed, NibError>]) -> usize {
     let winners: Vec<usize> = (0..answers.len()).filter(|racer| answers[*racer].is_ok()).collect();
     assert_eq!(winners.len(), 1, "{answers:?}");
     let lost = answers.iter().filter(|answer| matches!(answer, Err(NibError::Conflict { .. }))).count();
