@@ -20,6 +20,8 @@ pub mod line;
 pub mod mib;
 pub mod note;
 pub mod oid;
+pub mod policy;
+pub mod presence;
 pub mod refusal;
 pub mod refused;
 pub mod signature;

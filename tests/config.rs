@@ -136,6 +136,7 @@ fn samples() -> Vec<Sample> {
         flagged("policy.allow_large", "true", "false", ("--allow-large", "true", |f| f.allow_large = Some(true))),
         sample("policy.lc_report_timeout", "700", "701"),
         sample("policy.emergency_rate_limit_per_hour", "6", "0"),
+        sample("policy.discovery_spike_threshold", "51", "1"),
         sample("security.signing_key", "/a/key", "/b/key"),
         sample("security.cert", "/a/cert", "/b/cert"),
         sample("security.freshness_window_seconds", "10", "11"),
@@ -181,7 +182,7 @@ proptest! {
 
     /// Each key is set in a random choice of layers; the strongest of them holds and is named.
     #[test]
-    fn the_strongest_layer_holds_for_each_key(layers in prop::collection::vec(0_u8..8, 29)) {
+    fn the_strongest_layer_holds_for_each_key(layers in prop::collection::vec(0_u8..8, 30)) {
         let samples = samples();
         prop_assert_eq!(samples.len(), layers.len());
         let chosen: Vec<(&Sample, u8)> = samples.iter().zip(layers.iter().copied()).collect();
@@ -322,6 +323,7 @@ fn each_shipped_key_is_explained_and_marked_when_it_is_inactive() {
         ("communication", "mqtt_broker"),
         ("policy", "lc_report_timeout"),
         ("policy", "emergency_rate_limit_per_hour"),
+        ("policy", "discovery_spike_threshold"),
         ("security", "signing_key"),
         ("security", "cert"),
     ];
@@ -340,7 +342,7 @@ fn each_shipped_key_is_explained_and_marked_when_it_is_inactive() {
                 name.clone_into(&mut section);
             }
         }
-        assert_eq!(keys, if name == "policy_default.yaml" { 10 } else { 30 });
+        assert_eq!(keys, if name == "policy_default.yaml" { 11 } else { 31 });
     }
 }
 
@@ -413,6 +415,10 @@ fn each_wrong_value_is_named_with_its_place_and_what_was_expected() {
         (
             "policy: {emergency_rate_limit_per_hour: 1001}",
             "c.yaml:1:10: policy.emergency_rate_limit_per_hour: expected a whole number from 0 to 1000, found 1001",
+        ),
+        (
+            "policy: {discovery_spike_threshold: 0}",
+            "c.yaml:1:10: policy.discovery_spike_threshold: expected a whole number from 1 to 1000000, found 0",
         ),
         ("policy: {allow_public: yes}", r#"c.yaml:1:10: policy.allow_public: expected true or false, found "yes""#),
         (
@@ -510,7 +516,7 @@ fn each_unknown_key_is_named_with_the_nearest_known_one() {
         ("[policy]: 1", "c.yaml:1:1: expected the name of a section, found a list"),
         (
             "policy: {\"a\\e[31m\": 6}",
-            "c.yaml:1:10: policy.a\\u{1b}[31m: no such key; known are discovery_interval, missed_cycles_before_inactive, discovery_protocols, probe_rate, probe_attempts, probe_timeout_ms, allow_public, allow_large, lc_report_timeout, emergency_rate_limit_per_hour",
+            "c.yaml:1:10: policy.a\\u{1b}[31m: no such key; known are discovery_interval, missed_cycles_before_inactive, discovery_protocols, probe_rate, probe_attempts, probe_timeout_ms, allow_public, allow_large, lc_report_timeout, emergency_rate_limit_per_hour, discovery_spike_threshold",
         ),
     ] {
         assert_eq!(Site::new(text).refusals(), [refusal], "{text}");

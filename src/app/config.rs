@@ -15,6 +15,7 @@
 mod flags;
 mod keys;
 mod layer;
+mod policy_file;
 mod problem;
 mod reader;
 mod reading;
@@ -27,6 +28,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 pub use flags::Flags;
+pub use policy_file::{PolicyFile, read_policy};
 pub use problem::{ConfigError, Origin, Problem};
 pub use settings::{
     CommunicationSettings, Config, ControllerSettings, Mode, NibSettings, PolicySettings, SecuritySettings,

@@ -1,10 +1,10 @@
-//! Why a controller did not pass: the one list of reasons.
+//! Why a controller, a message or a policy did not pass: the one list of reasons.
 
 use serde::{Deserialize, Serialize};
 
 use crate::domain::names::named;
 
-/// Why a validation, a renewal or a message was refused.
+/// Why a validation, a renewal, a message or a policy was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Reason {
@@ -88,6 +88,14 @@ pub enum Reason {
     TooManyMessages,
     /// The message is from an earlier run of its sender, or too far behind its others.
     OutOfSequence,
+    /// The policy is not newer than the one in effect, or another one has its version.
+    PolicyRollback,
+    /// The policy has ended.
+    PolicyExpired,
+    /// The policy is not signed by the trust root.
+    PolicyNotSignedByGlobal,
+    /// What both sides know of earlier policies does not agree.
+    PolicyHistoryDiffers,
 }
 
 named!(Reason, ReasonError, "reason",
@@ -130,7 +138,11 @@ named!(Reason, ReasonError, "reason",
     Replayed => "REPLAYED",
     PrecedesStart => "PRECEDES_START",
     TooManyMessages => "TOO_MANY_MESSAGES",
-    OutOfSequence => "OUT_OF_SEQUENCE");
+    OutOfSequence => "OUT_OF_SEQUENCE",
+    PolicyRollback => "POLICY_ROLLBACK",
+    PolicyExpired => "POLICY_EXPIRED",
+    PolicyNotSignedByGlobal => "POLICY_NOT_SIGNED_BY_GLOBAL",
+    PolicyHistoryDiffers => "POLICY_HISTORY_DIFFERS");
 
 impl Reason {
     /// What an outsider is told. Whether a token exists, existed or was used is not his business.
@@ -162,6 +174,9 @@ impl Reason {
                 | Self::IdentityCloned
                 | Self::IdentityLocked
                 | Self::Replayed
+                | Self::PolicyRollback
+                | Self::PolicyNotSignedByGlobal
+                | Self::PolicyHistoryDiffers
         )
     }
 

@@ -70,7 +70,7 @@ impl Key {
 pub(super) const SECTIONS: [&str; 5] = ["controller", "nib", "communication", "policy", "security"];
 
 /// The keys, in the order of the file.
-pub(super) static KEYS: [Key; 30] = {
+pub(super) static KEYS: [Key; 31] = {
     use Effect::{Inactive, Reload, Restart};
     use Kind::{List, Optional, Switch, Text, Whole};
     [
@@ -104,6 +104,7 @@ pub(super) static KEYS: [Key; 30] = {
         key("policy.emergency_rate_limit_per_hour", Whole, Inactive, |c| {
             c.policy.emergency_rate_limit_per_hour.to_string()
         }),
+        key("policy.discovery_spike_threshold", Whole, Inactive, |c| c.policy.discovery_spike_threshold.to_string()),
         key("security.signing_key", Optional, Inactive, |c| {
             // Somebody may have put the key itself here.
             or(c.security.signing_key.as_ref().map(|_| HIDDEN), "null")

@@ -137,6 +137,11 @@ impl Layer {
         self.name
     }
 
+    /// The keys that are set, in the order of their names.
+    pub(super) fn keys(&self) -> impl Iterator<Item = &'static str> {
+        self.settings.keys().copied()
+    }
+
     /// Where a key of this layer was set, or an item of its list.
     pub(super) fn origin(&self, path: &str, item: Option<usize>) -> Option<Origin> {
         let (_, place) = self.settings.get(path)?;

@@ -11,7 +11,7 @@ use crate::app::config::settings::{
 };
 use crate::app::config::{text_file, values};
 use crate::domain::controller::{Cluster, Role};
-use crate::domain::policy::{DiscoveryPolicy, Probing};
+use crate::domain::policy::{DiscoveryPolicy, Policy, Probing};
 use crate::domain::protocol::Protocol;
 use crate::domain::secret::Community;
 use crate::domain::subnet::{AddressSet, Subnet, merge};
@@ -80,7 +80,20 @@ fn controller(reader: &mut Reader<'_>) -> ControllerSettings {
 }
 
 fn policy(reader: &mut Reader<'_>, notes: &mut Vec<String>) -> PolicySettings {
-    const DAY: u64 = 86_400;
+    let Policy { discovery, lc_report_timeout, emergency_rate_limit_per_hour, discovery_spike_threshold } =
+        distributed(reader, notes);
+    PolicySettings {
+        discovery,
+        allow_public: reader.switch("policy.allow_public"),
+        allow_large: reader.switch("policy.allow_large"),
+        lc_report_timeout,
+        emergency_rate_limit_per_hour,
+        discovery_spike_threshold,
+    }
+}
+
+/// What of the policy a Global Controller passes down.
+pub(super) fn distributed(reader: &mut Reader<'_>, notes: &mut Vec<String>) -> Policy {
     let mut protocols = reader.list(PROTOCOLS, Protocol::from_str);
     if protocols.is_empty() && !reader.has_refused(PROTOCOLS) {
         reader.refuse(PROTOCOLS, None, "name at least one of arp, icmp and snmp");
@@ -88,21 +101,20 @@ fn policy(reader: &mut Reader<'_>, notes: &mut Vec<String>) -> PolicySettings {
     if values::drop_repeated(&mut protocols) {
         notes.push(format!("{PROTOCOLS}: a protocol is there twice and is used once"));
     }
-    PolicySettings {
+    Policy {
         discovery: DiscoveryPolicy {
-            interval: Duration::from_secs(reader.whole("policy.discovery_interval", 1..=DAY)),
-            missed_cycles_before_inactive: reader.whole("policy.missed_cycles_before_inactive", 1..=1_000),
+            interval: Duration::from_secs(reader.whole("policy.discovery_interval", Policy::SECONDS)),
+            missed_cycles_before_inactive: reader.whole("policy.missed_cycles_before_inactive", Policy::MISSED_CYCLES),
             protocols,
             probing: Probing {
-                rate: reader.whole("policy.probe_rate", 1..=1_000_000),
-                attempts: reader.whole("policy.probe_attempts", 1..=10),
-                timeout: Duration::from_millis(reader.whole("policy.probe_timeout_ms", 100..=10_000)),
+                rate: reader.whole("policy.probe_rate", Policy::PROBE_RATE),
+                attempts: reader.whole("policy.probe_attempts", Policy::PROBE_ATTEMPTS),
+                timeout: Duration::from_millis(reader.whole("policy.probe_timeout_ms", Policy::PROBE_TIMEOUT_MS)),
             },
         },
-        allow_public: reader.switch("policy.allow_public"),
-        allow_large: reader.switch("policy.allow_large"),
-        lc_report_timeout: Duration::from_secs(reader.whole("policy.lc_report_timeout", 1..=DAY)),
-        emergency_rate_limit_per_hour: reader.whole("policy.emergency_rate_limit_per_hour", 0..=1_000),
+        lc_report_timeout: Duration::from_secs(reader.whole("policy.lc_report_timeout", Policy::SECONDS)),
+        emergency_rate_limit_per_hour: reader.whole("policy.emergency_rate_limit_per_hour", Policy::EMERGENCIES),
+        discovery_spike_threshold: reader.whole("policy.discovery_spike_threshold", Policy::SPIKE),
     }
 }
 

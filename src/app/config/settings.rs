@@ -7,7 +7,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use crate::domain::controller::{Cluster, ControllerId, Region, Role};
-use crate::domain::policy::DiscoveryPolicy;
+use crate::domain::policy::{DiscoveryPolicy, Policy};
 use crate::domain::secret::Community;
 use crate::domain::subnet::Subnet;
 
@@ -120,9 +120,21 @@ pub struct PolicySettings {
     pub lc_report_timeout: Duration,
     /// Emergency changes that one controller may make in an hour (inactive).
     pub emergency_rate_limit_per_hour: u32,
+    /// New devices in one report beyond which it is an anomaly (inactive).
+    pub discovery_spike_threshold: u32,
 }
 
 impl PolicySettings {
+    /// What of it a Global Controller passes down.
+    pub fn distributed(&self) -> Policy {
+        Policy {
+            discovery: self.discovery.clone(),
+            lc_report_timeout: self.lc_report_timeout,
+            emergency_rate_limit_per_hour: self.emergency_rate_limit_per_hour,
+            discovery_spike_threshold: self.discovery_spike_threshold,
+        }
+    }
+
     /// As many addresses as a /16 has: more must be allowed.
     pub const MANY_ADDRESSES: usize = 65_536;
 }
