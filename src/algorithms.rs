@@ -3,5 +3,6 @@
 
 pub mod audit;
 pub mod discovery;
+pub mod policy;
 pub mod trust;
 pub mod validation;
