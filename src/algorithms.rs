@@ -4,5 +4,6 @@
 pub mod audit;
 pub mod discovery;
 pub mod policy;
+pub mod presence;
 pub mod trust;
 pub mod validation;

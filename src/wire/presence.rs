@@ -9,7 +9,7 @@ use crate::domain::time::Timestamp;
 use crate::wire::envelope::Body;
 
 /// The most children that one heartbeat tells of, so that it stays far below the size of an envelope.
-pub const MOST_CHILDREN: usize = 1_000;
+pub const MOST_CHILDREN: usize = 500;
 
 /// Child to parent: I am there, and this is how I am.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
