@@ -16,8 +16,10 @@
 pub mod attempts;
 pub mod decision;
 pub mod joiner;
+pub mod operator;
 pub mod parent;
 pub mod renewal;
+pub mod renewer;
 
 #[cfg(test)]
 mod attacks;

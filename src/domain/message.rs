@@ -79,9 +79,17 @@ named!(MessageType, MessageTypeError, "message type",
 
 impl MessageType {
     /// Whether its sender may be one that the receiver does not know yet: the messages by which two
-    /// controllers come to know each other.
+    /// controllers come to know each other. A renewal's result is one, because the parent may have a
+    /// new key itself; it shows its chain and quotes a nonce, and its reader checks both.
     pub const fn introduces(self) -> bool {
-        matches!(self, Self::ValidationRequest | Self::Challenge | Self::ChallengeResponse | Self::ValidationResult)
+        matches!(
+            self,
+            Self::ValidationRequest
+                | Self::Challenge
+                | Self::ChallengeResponse
+                | Self::ValidationResult
+                | Self::RenewalResult
+        )
     }
 }
 

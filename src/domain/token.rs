@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::controller::{ControllerId, Region, Role};
 use crate::domain::digest::Digest;
+use crate::domain::entropy::{Entropy, NoEntropy};
 use crate::domain::key::PublicKey;
 use crate::domain::secret::HIDDEN;
 use crate::domain::time::Timestamp;
@@ -76,6 +77,16 @@ impl TokenSecret {
     /// The secret made of these random octets.
     pub fn new(random: &Zeroizing<[u8; 32]>) -> Self {
         Self(SecretBox::init_with_mut(|secret: &mut [u8; 32]| secret.copy_from_slice(&**random)))
+    }
+
+    /// A new secret.
+    ///
+    /// # Errors
+    /// [`NoEntropy`].
+    pub fn generate(entropy: &dyn Entropy) -> Result<Self, NoEntropy> {
+        let mut random = Zeroizing::new([0; 32]);
+        entropy.fill(&mut *random)?;
+        Ok(Self::new(&random))
     }
 
     /// The octets, to be hashed.

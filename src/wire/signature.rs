@@ -9,6 +9,7 @@ use ring::{digest, hmac};
 use secrecy::zeroize::Zeroizing;
 
 use crate::domain::digest::Digest;
+use crate::domain::entropy::{Entropy, NoEntropy};
 use crate::domain::key::{HmacTag, PublicKey, Signature};
 use crate::domain::secret::HIDDEN;
 
@@ -59,6 +60,16 @@ impl PrivateKeyFile {
         document.extend_from_slice(&Self::HEADING);
         document.extend_from_slice(&**seed);
         Self(document)
+    }
+
+    /// The file of a new key.
+    ///
+    /// # Errors
+    /// [`NoEntropy`].
+    pub fn generate(entropy: &dyn Entropy) -> Result<Self, NoEntropy> {
+        let mut seed = Zeroizing::new([0; 32]);
+        entropy.fill(&mut *seed)?;
+        Ok(Self::new(&seed))
     }
 
     /// What is to be written.

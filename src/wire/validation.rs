@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::certificate::{Certificate, Delegation};
-use crate::domain::controller::{ControllerId, Region, Role};
+use crate::domain::controller::{Cluster, ControllerId, Region, Role};
 use crate::domain::key::{HmacTag, Nonce, PublicKey, Signature};
 use crate::domain::message::{ChallengeId, MessageType};
 use crate::domain::number::Serial;
@@ -131,6 +131,8 @@ pub enum Verdict {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Grant {
+    /// The installation that it belongs to from now on.
+    pub cluster: Cluster,
     /// Its name.
     pub assigned_id: ControllerId,
     /// Its tier.

@@ -1,5 +1,6 @@
 //! What a parent says about its children.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::domain::certificate::{Certificate, DelegatedAction, Delegation};
@@ -15,12 +16,12 @@ use crate::wire::statement::{Chain, Statement};
 pub const SHORTEST: Duration = Duration::from_secs(86_400);
 
 /// A controller with its key and the chain that makes it believed.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Authority {
     /// Its chain; its own certificate is the first.
     pub chain: Chain,
     /// The key of that certificate.
-    pub key: KeyPair,
+    pub key: Arc<KeyPair>,
 }
 
 /// What is to be said about a child.
@@ -60,7 +61,7 @@ impl Authority {
     ///
     /// # Errors
     /// [`IssueError::Canonical`].
-    pub fn root(key: KeyPair, epoch: Epoch, now: Timestamp, lifetime: Duration) -> Result<Self, IssueError> {
+    pub fn root(key: Arc<KeyPair>, epoch: Epoch, now: Timestamp, lifetime: Duration) -> Result<Self, IssueError> {
         let id = ControllerName::Global(1).id();
         let certificate = Certificate {
             controller_id: id.clone(),
@@ -145,7 +146,7 @@ pub(crate) mod tests {
 
     /// The trust root with the key that is made of 1, for ten years from `at(0)`.
     pub(crate) fn root() -> Authority {
-        Authority::root(key(1), EPOCH, at(0), DAY * 3_650).unwrap()
+        Authority::root(Arc::new(key(1)), EPOCH, at(0), DAY * 3_650).unwrap()
     }
 
     pub(crate) fn order(name: &str, octet: u8) -> Order {
@@ -162,7 +163,7 @@ pub(crate) mod tests {
     pub(crate) fn regional() -> Authority {
         let root = root();
         let (certificate, delegation) = root.issue(order("regional_cntl_zoneA_1", 2), EPOCH, at(0)).unwrap();
-        Authority { chain: root.chain.extended(certificate, delegation), key: key(2) }
+        Authority { chain: root.chain.extended(certificate, delegation), key: Arc::new(key(2)) }
     }
 
     #[test]

@@ -1,26 +1,28 @@
 //! The handshake, and what must not come through it. Each refusal has its event, and nothing else
 //! changes.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::zeroize::Zeroizing;
 
 use crate::algorithms::trust::authority::tests::{EPOCH, at, order, regional, root};
-use crate::algorithms::trust::authority::{Authority, renew_at};
+use crate::algorithms::trust::authority::{Authority, Issued, renew_at};
 use crate::algorithms::trust::chain::ChainError;
 use crate::algorithms::trust::directory::Directory;
 use crate::algorithms::validation::decision::{Change, Decision, Reply, refusal};
 use crate::algorithms::validation::joiner::{Distrust, Membership, Outcome};
 use crate::algorithms::validation::parent::Parent;
-use crate::algorithms::validation::renewal::renew;
+use crate::algorithms::validation::renewal::{Renewal, RenewalView, renew};
 use crate::algorithms::validation::scene::{Candidate, Desk, carry, challenge, granted, refused, result, verdict};
-use crate::domain::certificate::{Certificate, Delegation};
+use crate::domain::certificate::Delegation;
 use crate::domain::controller::Role;
 use crate::domain::event::EventType;
 use crate::domain::key::{Nonce, Signature};
 use crate::domain::message::MessageType;
 use crate::domain::number::Serial;
 use crate::domain::reason::Reason;
+use crate::domain::registry::Standing;
 use crate::domain::token::{BootstrapToken, TokenSecret};
 use crate::wire::signature::tests::key;
 use crate::wire::signature::{KeyPair, PrivateKeyFile};
@@ -65,7 +67,7 @@ fn a_regional_and_a_local_controller_are_validated_one_below_the_other() {
     assert_eq!(global.count_events(EventType::ControllerValidated), 1);
     assert_eq!(global.events.len(), 1);
 
-    let mut desk = Desk::new(Authority { chain, key: key(2) });
+    let mut desk = Desk::new(Authority { chain, key: Arc::new(key(2)) });
     let token = desk.token(Role::Local, "zone-A");
     let mut candidate = local(3, token);
     let response = candidate.proofs(&mut desk);
@@ -278,7 +280,8 @@ fn attack_9_a_challenge_of_another_parent_is_no_use() {
     let root = root();
     let named = order("regional_cntl_zoneA_2", 7);
     let (certificate, delegation) = root.issue(named, EPOCH, at(0)).unwrap();
-    let mut second = Desk::new(Authority { chain: root.chain.extended(certificate, delegation), key: key(7) });
+    let mut second =
+        Desk::new(Authority { chain: root.chain.extended(certificate, delegation), key: Arc::new(key(7)) });
 
     // As it is: the chain is not the sender's.
     let relayed = second.sent(candidate.joiner.temp_id(), &asked);
@@ -342,10 +345,11 @@ fn attack_11_a_false_parent_sees_no_use_of_the_secret() {
     assert!(!sent.contains("hmac"));
 
     // A root of its own, with the same names.
-    let own = Authority::root(key(9), EPOCH, at(0), Duration::from_secs(86_400 * 3_650)).unwrap();
+    let own = Authority::root(Arc::new(key(9)), EPOCH, at(0), Duration::from_secs(86_400 * 3_650)).unwrap();
     let named = order("regional_cntl_zoneA_1", 8);
     let (certificate, delegation) = own.issue(named, EPOCH, at(0)).unwrap();
-    let mut false_parent = Desk::new(Authority { chain: own.chain.extended(certificate, delegation), key: key(8) });
+    let mut false_parent =
+        Desk::new(Authority { chain: own.chain.extended(certificate, delegation), key: Arc::new(key(8)) });
     let mut asked = challenge(truth.request("bus", &request).unwrap());
     asked.parent = false_parent.authority.chain.clone();
     let message = false_parent.sent(candidate.joiner.temp_id(), &asked);
@@ -372,7 +376,8 @@ fn attack_11_a_false_parent_sees_no_use_of_the_secret() {
 #[test]
 fn attack_12_nobody_validates_beside_its_tier() {
     let (third, none) = regional().issue(order("local_cntl_zoneA_1", 3), EPOCH, at(0)).unwrap();
-    let local_authority = || Authority { chain: regional().chain.extended(third.clone(), none.clone()), key: key(3) };
+    let local_authority =
+        || Authority { chain: regional().chain.extended(third.clone(), none.clone()), key: Arc::new(key(3)) };
     for (desk, role) in [
         (Desk::regional(), Role::Regional),
         (Desk::global(), Role::Local),
@@ -623,15 +628,16 @@ fn a_joiner_takes_only_what_it_asked_for() {
 }
 
 /// A child that was validated, and its request for the next key.
-fn renewal(next: u8, sign: u8, serial: u64) -> (Desk, Certificate, RenewalRequest) {
+fn renewal(next: u8, sign: u8, serial: u64) -> (Desk, Issued, RenewalRequest) {
     let mut desk = Desk::regional();
     let token = desk.token(Role::Local, "zone-A");
-    let child = granted(local(3, token).join(&mut desk)).certificate.unverified().clone();
+    let grant = granted(local(3, token).join(&mut desk));
+    let child = grant.certificate.unverified().clone();
     desk.now = renew_at(&child, 1 << 31);
     let nonce = Nonce::from_bytes([5; 32]);
     let transcript = RenewalTranscript {
         message_type: MessageType::RenewalRequest,
-        controller_id: child.controller_id.clone(),
+        controller_id: child.controller_id,
         current_serial: Serial::from_number(serial),
         public_key: key(next).public_key(),
         nonce,
@@ -642,15 +648,31 @@ fn renewal(next: u8, sign: u8, serial: u64) -> (Desk, Certificate, RenewalReques
         nonce,
         signature: transcript.sign(&key(sign)).unwrap(),
     };
-    (desk, child, request)
+    (desk, (grant.certificate, grant.delegation), request)
+}
+
+fn renewed(desk: &mut Desk, present: &Issued, next: Option<&Issued>, request: &RenewalRequest) -> Renewal {
+    renewed_as(desk, present, next, request, Standing::Active)
+}
+
+fn renewed_as(
+    desk: &mut Desk,
+    present: &Issued,
+    next: Option<&Issued>,
+    request: &RenewalRequest,
+    standing: Standing,
+) -> Renewal {
+    let mut author = local(3, desk.token(Role::Local, "zone-A")).author;
+    let message = carry(&mut author, &desk.id, request, &key(3), desk.now);
+    let view = RenewalView { standing, present, next, next_serial: Serial::from_number(101), max_local_controllers: 0 };
+    desk.with(|_, office| renew(&message, &view, office))
 }
 
 #[test]
 fn attack_17_a_renewed_certificate_is_for_a_new_key_and_retires_the_old_one() {
-    let (mut desk, child, request) = renewal(4, 4, 100);
-    let mut author = local(3, desk.token(Role::Local, "zone-A")).author;
-    let message = carry(&mut author, &desk.id, &request, &key(3), desk.now);
-    let renewal = desk.with(|_, office| renew(&message, &child, Serial::from_number(101), 0, office));
+    let (mut desk, present, request) = renewal(4, 4, 100);
+    let child = present.0.unverified().clone();
+    let renewal = renewed(&mut desk, &present, None, &request);
     let next = granted(renewal.reply.verdict).certificate.unverified().clone();
     assert_eq!(next.controller_id, child.controller_id);
     assert_eq!((next.public_key, next.serial.number()), (key(4).public_key(), 101));
@@ -666,14 +688,41 @@ fn attack_17_a_renewed_certificate_is_for_a_new_key_and_retires_the_old_one() {
 }
 
 #[test]
-fn a_renewal_needs_the_next_key_the_present_serial_and_another_key() {
-    for (next, sign, serial) in [(4, 3, 100), (4, 4, 99), (3, 3, 100)] {
-        let (mut desk, child, request) = renewal(next, sign, serial);
-        let mut author = local(3, desk.token(Role::Local, "zone-A")).author;
-        let message = carry(&mut author, &desk.id, &request, &key(3), desk.now);
-        let renewal = desk.with(|_, office| renew(&message, &child, Serial::from_number(101), 0, office));
+fn a_renewal_needs_the_next_key_and_the_present_serial() {
+    for (next, sign, serial) in [(4, 3, 100), (4, 4, 99), (3, 4, 100)] {
+        let (mut desk, present, request) = renewal(next, sign, serial);
+        let renewal = renewed(&mut desk, &present, None, &request);
         assert_eq!(refused(renewal.reply.verdict), Reason::InvalidSignature);
         assert!(renewal.issued.is_none());
         assert_eq!(renewal.events.len(), 2);
+    }
+}
+
+#[test]
+fn who_asks_again_for_a_key_is_given_the_same_and_nothing_is_written() {
+    let (mut desk, present, request) = renewal(4, 4, 100);
+    let next = renewed(&mut desk, &present, None, &request).issued.unwrap();
+    let again = renewed(&mut desk, &present, Some(&next), &request);
+    assert_eq!((again.issued, again.events), (None, Vec::new()));
+    assert_eq!(granted(again.reply.verdict).certificate, next.0);
+
+    let (mut desk, present, request) = renewal(3, 3, 100);
+    let same = renewed(&mut desk, &present, None, &request);
+    assert_eq!((same.issued, same.events), (None, Vec::new()));
+    assert_eq!(granted(same.reply.verdict).certificate, present.0);
+}
+
+#[test]
+fn who_does_not_stand_as_active_is_not_renewed() {
+    for (standing, reason) in [
+        (Standing::Revoked, Reason::ControllerRevoked),
+        (Standing::Suspended, Reason::ControllerSuspended),
+        (Standing::Locked, Reason::IdentityLocked),
+    ] {
+        let (mut desk, present, request) = renewal(4, 4, 100);
+        let renewal = renewed_as(&mut desk, &present, None, &request, standing);
+        assert_eq!(refused(renewal.reply.verdict), reason);
+        assert_eq!(renewal.issued, None);
+        assert_eq!(renewal.events[0].event_type, EventType::ControllerRejected);
     }
 }

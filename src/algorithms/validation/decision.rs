@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::domain::certificate::{Certificate, Delegation};
-use crate::domain::controller::ControllerId;
+use crate::domain::controller::{ControllerId, Region};
 use crate::domain::event::{EventType, NewEvent};
 use crate::domain::key::{Nonce, PublicKey};
 use crate::domain::reason::Reason;
@@ -35,6 +35,24 @@ pub enum Reply {
     Silence,
 }
 
+impl Reply {
+    /// The answer when what was decided could not be written: the joiner tries again later.
+    #[must_use]
+    pub fn unwritten(self) -> Self {
+        match self {
+            Self::Result(mut result) => {
+                result.verdict = refusal(Reason::IdentityAssignmentFailed, UNWRITTEN);
+                Self::Result(result)
+            }
+            // Nothing is written for a challenge, and what was not written is not asked for.
+            Self::Challenge(_) | Self::Silence => Self::Silence,
+        }
+    }
+}
+
+/// The particulars of our own troubles are no business of a joiner's.
+pub(super) const UNWRITTEN: &str = "the parent could not write it down; try again later";
+
 /// What is to be written.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Change {
@@ -60,7 +78,9 @@ pub struct Admission {
     pub used: TokenUse,
     /// The number in the name, which must be the next one.
     pub number: u32,
-    /// What says who it is: tier, region, serial, times.
+    /// Its region.
+    pub region: Region,
+    /// What says who it is: tier, serial, times.
     pub certificate: Statement<Certificate>,
     /// What a Regional Controller may do.
     pub delegation: Option<Statement<Delegation>>,

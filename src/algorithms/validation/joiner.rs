@@ -247,7 +247,7 @@ impl Joiner {
 }
 
 /// Verifies one's own chain, with the delegation that a Regional Controller's must have.
-fn verify_own(chain: &Chain, trust: &Trust<'_>) -> Result<(), ChainError> {
+pub(super) fn verify_own(chain: &Chain, trust: &Trust<'_>) -> Result<(), ChainError> {
     let own = verify(chain, trust)?;
     match (own.role, &own.region) {
         (Role::Regional, Some(region)) => verify_parent(chain, Role::Local, region, trust).map(|_| ()),

@@ -3,16 +3,20 @@
 mod pending;
 mod policy;
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use crate::algorithms::trust::authority::{Authority, Order};
 use crate::algorithms::trust::chain::Trust;
 use crate::algorithms::validation::attempts::{Attempt, Attempts, Permit};
-use crate::algorithms::validation::decision::{Admission, Change, Decider, Decision, Reply, Subject, refusal};
+use crate::algorithms::validation::decision::{
+    Admission, Change, Decider, Decision, Reply, Subject, UNWRITTEN, refusal,
+};
 use crate::algorithms::validation::parent::pending::{Pending, PendingChallenges};
 pub use crate::algorithms::validation::parent::policy::Census;
 use crate::domain::certificate::Certificate;
-use crate::domain::controller::{ControllerId, Role};
+use crate::domain::controller::{Cluster, ControllerId, Role};
 use crate::domain::digest::Digest;
 use crate::domain::event::{EventType, NewEvent};
 use crate::domain::key::{Nonce, PublicKey};
@@ -29,6 +33,8 @@ use crate::wire::validation::{Challenge, ChallengeResponse, Grant, ValidationReq
 /// The parent as it is now.
 #[derive(Clone, Copy)]
 pub struct Office<'a> {
+    /// The installation.
+    pub cluster: &'a Cluster,
     /// Its name.
     pub id: &'a ControllerId,
     /// What it issues with.
@@ -71,6 +77,13 @@ pub struct Proven {
     response: ChallengeResponse,
 }
 
+impl Proven {
+    /// What it asked for.
+    pub const fn request(&self) -> &ValidationRequest {
+        &self.request
+    }
+}
+
 /// The conversations of a parent. They do not outlive the process: a joiner begins again.
 #[derive(Debug, Default)]
 pub struct Parent {
@@ -79,6 +92,14 @@ pub struct Parent {
 }
 
 impl Parent {
+    /// How long a challenge can be answered.
+    pub const CHALLENGE_LIFETIME: Duration = pending::LIFETIME;
+
+    /// Whether challenges are kept, so that [`Parent::expire`] will have something to do.
+    pub fn is_waiting(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
     /// Asks whether a request of this source may be looked at at all. Before its signature is
     /// verified.
     ///
@@ -236,6 +257,7 @@ impl Parent {
             Err(error) => return refuse(Reason::IdentityAssignmentFailed, &error.to_string()),
         };
         let grant = Grant {
+            cluster: office.cluster.clone(),
             assigned_id: name.id(),
             role: request.role,
             region: request.region.clone(),
@@ -248,6 +270,7 @@ impl Parent {
             token: token.id,
             used,
             number: view.census.next_number,
+            region: request.region.clone(),
             certificate,
             delegation,
             parent: office.id.clone(),
@@ -265,9 +288,16 @@ impl Parent {
     pub fn failed(proven: &Proven, detail: &str, office: &Office<'_>) -> Decision {
         let subject = subject(&proven.request, &proven.request.public_key, &proven.source);
         let mut decision = office.decider().refuse(subject, Reason::IdentityAssignmentFailed, detail);
-        // The particulars of our own troubles are no business of a joiner's.
-        let verdict = refusal(Reason::IdentityAssignmentFailed, "the parent could not write it down; try again later");
+        let verdict = refusal(Reason::IdentityAssignmentFailed, UNWRITTEN);
         decision.reply = office.decider().answer(subject.nonce, verdict);
+        decision
+    }
+
+    /// The decision on a request when the NIB cannot be read: nothing is known, so nobody is let in.
+    pub fn unread(source: &str, message: &Message<ValidationRequest>, detail: &str, office: &Office<'_>) -> Decision {
+        let subject = subject(&message.body, &message.key, source);
+        let mut decision = office.decider().refuse(subject, Reason::IdentityAssignmentFailed, detail);
+        decision.reply = decision.reply.unwritten();
         decision
     }
 

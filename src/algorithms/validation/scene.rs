@@ -105,7 +105,8 @@ impl Desk {
             |certificate: &crate::domain::certificate::Certificate| self.revoked.contains(&certificate.serial);
         let pin = fingerprint(&key(1).public_key());
         let trust = Trust { pin, now: self.now, epoch: Some(EPOCH), is_revoked: &is_revoked };
-        let office = Office { id: &self.id, authority: &self.authority, trust, epoch: EPOCH };
+        let cluster = "lab".parse().unwrap();
+        let office = Office { cluster: &cluster, id: &self.id, authority: &self.authority, trust, epoch: EPOCH };
         act(&mut self.parent, &office)
     }
 
@@ -188,6 +189,7 @@ impl Desk {
                 let region = claim.region.clone().unwrap();
                 self.regions.insert(region.slug(), region.clone());
                 let grant = Grant {
+                    cluster: "lab".parse().unwrap(),
                     assigned_id: claim.controller_id.clone(),
                     role: claim.role,
                     region,

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use super::*;
 use crate::algorithms::trust::authority::Authority;
 use crate::algorithms::trust::authority::tests::{DAY, EPOCH, at, order, regional, root};
@@ -51,7 +53,7 @@ fn a_chain_survives_being_sent() {
 
 #[test]
 fn a_chain_of_another_root_is_refused_by_the_pin() {
-    let other = Authority::root(key(9), EPOCH, at(0), DAY).unwrap();
+    let other = Authority::root(Arc::new(key(9)), EPOCH, at(0), DAY).unwrap();
     assert!(matches!(verify(&other.chain, &trust(0)), Err(ChainError::Pin { .. })));
     // The real root's certificate behind a stranger's.
     let mut grafted = other.chain.clone();

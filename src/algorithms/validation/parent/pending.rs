@@ -49,6 +49,10 @@ impl PendingChallenges {
         self.by_key.get(key).and_then(|id| self.by_id.get(id))
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.by_id.is_empty()
+    }
+
     pub(super) fn get(&self, id: &ChallengeId) -> Option<&Pending> {
         self.by_id.get(id)
     }
