@@ -17,14 +17,17 @@ pub mod audit;
 pub mod discovery;
 pub mod health;
 pub mod identity;
+pub mod membership;
 pub mod nib;
 pub mod post;
 pub mod presence;
+pub mod registry;
 pub mod sweeper;
+pub mod validation;
 
 use std::time::Duration;
 
-use actix::Message;
+use actix::{Message, Recipient};
 
 /// Asks an actor whether it still answers.
 #[derive(Debug, Clone, Copy, Message)]
@@ -34,3 +37,23 @@ pub struct Ping;
 /// How long a request to an actor may wait in its mailbox and be worked on, unless its sender knows
 /// better.
 pub const REQUEST_DEADLINE: Duration = Duration::from_secs(30);
+
+/// Hands a message over and waits for the answer, within [`REQUEST_DEADLINE`]. There is none when the
+/// other actor has ended or is stuck; what it stands for is told in the log then.
+async fn hand<M>(to: &Recipient<M>, message: M, what: &'static str) -> Option<M::Result>
+where
+    M: Message + Send + 'static,
+    M::Result: Send,
+{
+    match tokio::time::timeout(REQUEST_DEADLINE, to.send(message)).await {
+        Ok(Ok(answer)) => Some(answer),
+        Ok(Err(error)) => {
+            tracing::warn!(what, %error, "an actor was not told");
+            None
+        }
+        Err(late) => {
+            tracing::warn!(what, error = %late, "an actor was not told");
+            None
+        }
+    }
+}

@@ -12,6 +12,7 @@ pub mod events;
 pub mod failure;
 pub mod folder;
 pub mod inventory;
+pub mod keys;
 pub mod logging;
 pub mod maintenance;
 pub mod privileges;

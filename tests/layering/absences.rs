@@ -22,7 +22,8 @@ const BANNED: [(&str, &str); 9] = [
 const VARIABLE: [&str; 6] = ["mut", "Mutex", "RwLock", "RefCell", "Cell", "OnceCell"];
 
 /// The files that may start threads, and what they start them with.
-const THREADS: [(&str, &str); 3] = [
+const THREADS: [(&str, &str); 4] = [
+    ("src/actors/membership/keys.rs", "spawn_blocking"),
     ("src/actors/nib.rs", "spawn_blocking"),
     ("src/actors/sweeper.rs", "thread::Builder"),
     ("src/nib/writer.rs", "thread::Builder"),

@@ -1,0 +1,485 @@
+//! The actor through which a controller becomes a member and stays one: the child's side.
+//!
+//! ```text
+//!   PostActor ──Delivered<Challenge, ValidationResult, RenewalResult>──► MembershipActor ◄──Wake── its timer
+//!   PresenceActor ──ParentLost───────────────────────────────────────────────►  │
+//!   NibActor  ◄──membership row and event in one commit, OpenLog──────────────┤
+//!   key files ◄──before anybody is told of a key──────────────────────────────┤
+//!   PostActor ◄──Assume, Acquaint, Send<ValidationRequest, ChallengeResponse, ValidationAck, RenewalRequest>
+//!   HealthActor ◄──Note          all others ◄──Became
+//! ```
+//!
+//! What was committed is what holds: after every commit the actor begins as at a start, reads its row
+//! and becomes what that says. So a kill at any line leaves nothing that a start does not mend.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::fut::{ready, wrap_future};
+use actix::{
+    Actor, ActorFutureExt, AsyncContext, AtomicResponse, Context, Handler, Message, Recipient, ResponseActFuture,
+    SpawnHandle,
+};
+use tracing::{debug, error, info};
+
+use super::health::Note;
+use super::identity::{Became, Own};
+use super::nib::{Nib, OpenLog};
+use super::post::{Acquaint, Assume, Delivered, Identity, Send};
+use super::presence::ParentLost;
+use super::validation::causes;
+use super::{Ping, hand};
+use crate::algorithms::trust::authority::renew_at;
+use crate::algorithms::trust::backoff::Backoff;
+use crate::algorithms::validation::joiner::Joiner;
+use crate::algorithms::validation::renewer::Renewer;
+use crate::domain::certificate::Certificate;
+use crate::domain::controller::{Cluster, ControllerId, Region, Role};
+use crate::domain::entropy::Entropy;
+use crate::domain::log::Sealer;
+use crate::domain::number::Epoch;
+use crate::domain::reason::Reason;
+use crate::domain::time::{Clock, Timestamp};
+use crate::domain::token::BootstrapToken;
+use crate::wire::envelope::{Body, Destination, Message as Opened};
+use crate::wire::signature::KeyPair;
+use crate::wire::validation::{
+    Challenge, ChallengeResponse, Metadata, RenewalRequest, RenewalResult, ValidationAck, ValidationRequest,
+    ValidationResult,
+};
+
+mod asking;
+mod begin;
+pub mod keys;
+mod record;
+mod renewing;
+mod status;
+
+use begin::{Begun, Standing};
+use keys::KeyStore;
+use renewing::holder;
+pub use status::MembershipStatus;
+
+/// How long an answer of the parent is waited for.
+pub const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Timers that are far away are looked at in between: the wall clock may be set.
+const LONGEST: Duration = Duration::from_secs(86_400);
+
+/// What a controller wants to be.
+#[derive(Debug, Clone)]
+pub struct MembershipSettings {
+    /// The installation, as the trust root names it.
+    pub cluster: Cluster,
+    /// The tier: global, regional or local.
+    pub role: Role,
+    /// The region; a Global Controller has none.
+    pub region: Option<Region>,
+    /// Whom it asks to be validated; a Global Controller nobody.
+    pub parent: Option<ControllerId>,
+    /// What it tells operators about itself.
+    pub metadata: Metadata,
+}
+
+/// Makes what seals the events of a controller.
+pub type SealerFactory = Box<dyn Fn(&Own) -> Box<dyn Sealer> + std::marker::Send>;
+
+/// Whom the actor talks to.
+pub struct MembershipLinks {
+    /// The NIB.
+    pub nib: Nib,
+    /// Where its log is opened.
+    pub log: Recipient<OpenLog>,
+    /// The private keys.
+    pub keys: Arc<dyn KeyStore>,
+    /// What seals the events, made anew for each key.
+    pub sealer: SealerFactory,
+    /// Who sends and receives under the controller's name.
+    pub assume: Recipient<Assume>,
+    /// Who keeps the directory of keys.
+    pub acquaint: Recipient<Acquaint>,
+    /// Where requests are sent from.
+    pub requests: Recipient<Send<ValidationRequest>>,
+    /// Where proofs are sent from.
+    pub responses: Recipient<Send<ChallengeResponse>>,
+    /// Where it is said that a certificate arrived.
+    pub acks: Recipient<Send<ValidationAck>>,
+    /// Where requests for renewal are sent from.
+    pub renewals: Recipient<Send<RenewalRequest>>,
+    /// Those who must know who this controller is.
+    pub became: Vec<Recipient<Became>>,
+    /// Who shows how far it is.
+    pub health: Recipient<Note>,
+}
+
+/// Becomes a member and stays one.
+pub struct MembershipActor {
+    settings: MembershipSettings,
+    token: Option<BootstrapToken>,
+    links: MembershipLinks,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    backoff: Backoff,
+    random: fastrand::Rng,
+    state: State,
+    /// The one timer: what it is for, and how it is taken back.
+    timer: Option<SpawnHandle>,
+    /// The last reason that was written down, so that the same is not written again and again.
+    told: Option<Reason>,
+    last_reason: Option<String>,
+}
+
+enum State {
+    Starting,
+    Pending(Box<Candidate>),
+    Member(Box<Member>),
+    Stopped { reason: String, remedy: String },
+}
+
+/// A controller without a name.
+struct Candidate {
+    joiner: Joiner,
+    key: Arc<KeyPair>,
+    parent: ControllerId,
+    attempt: u32,
+    next_attempt_at: Option<Timestamp>,
+    /// Whether it was written that a false parent answered this attempt.
+    alarmed: bool,
+}
+
+/// A controller with one.
+struct Member {
+    own: Arc<Own>,
+    certificate: Certificate,
+    renew_at: Option<Timestamp>,
+    renewer: Renewer,
+    /// What is asked of the parent now.
+    asking: Option<Ask>,
+    /// Whether the certificate has yet to be used for the first time.
+    unproven: bool,
+    /// The parent's certificate, as it is known here.
+    parent: Option<Certificate>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ask {
+    /// Whether it takes our certificate, and which one it has itself.
+    Affirm,
+    /// A certificate for the next key.
+    Renew,
+}
+
+/// A timer of the actor's has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Message)]
+#[rtype(result = "()")]
+pub enum Wake {
+    /// To begin, or to begin again.
+    Begin,
+    /// To ask the parent.
+    Ask,
+    /// The parent did not answer.
+    Silence,
+    /// To see whether the certificate is to be renewed.
+    Due,
+}
+
+type Done = AtomicResponse<MembershipActor, ()>;
+type Step = ResponseActFuture<MembershipActor, ()>;
+
+impl MembershipActor {
+    /// An actor that begins when it is started. The token is needed by a controller that has no name
+    /// yet and is not the trust root; the seed is for the jitter of its waits.
+    pub fn new(
+        settings: MembershipSettings,
+        token: Option<BootstrapToken>,
+        links: MembershipLinks,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+        seed: u64,
+    ) -> Self {
+        Self {
+            settings,
+            token,
+            links,
+            clock,
+            entropy,
+            backoff: Backoff::new(seed),
+            random: fastrand::Rng::with_seed(seed),
+            state: State::Starting,
+            timer: None,
+            told: None,
+            last_reason: None,
+        }
+    }
+
+    /// Sets the one timer; what it was set to before does not come.
+    fn wake(&mut self, what: Wake, after: Duration, ctx: &mut Context<Self>) {
+        self.rest(ctx);
+        self.timer = Some(ctx.notify_later(what, after));
+    }
+
+    fn rest(&mut self, ctx: &mut Context<Self>) {
+        if let Some(timer) = self.timer.take() {
+            ctx.cancel_future(timer);
+        }
+    }
+
+    /// Waits, then does it again.
+    fn again(&mut self, what: Wake, ctx: &mut Context<Self>) {
+        let wait = self.backoff.wait();
+        if let State::Pending(candidate) = &mut self.state {
+            candidate.next_attempt_at = Some(self.clock.now().saturating_add(wait));
+        }
+        self.wake(what, wait, ctx);
+        self.note();
+    }
+
+    /// Looks at what there is, and becomes it.
+    fn begin(&mut self) -> Step {
+        let begin = begin::Begin {
+            settings: self.settings.clone(),
+            token: self.token.take(),
+            nib: self.links.nib.clone(),
+            keys: Arc::clone(&self.links.keys),
+            now: self.clock.now(),
+            entropy: Arc::clone(&self.entropy),
+        };
+        Box::pin(wrap_future::<_, Self>(begin.run()).then(|begun, this, ctx| this.begun(begun, ctx)))
+    }
+
+    fn begun(&mut self, begun: Begun, ctx: &mut Context<Self>) -> Step {
+        match begun {
+            Begun::Stop { reason, remedy } => {
+                self.stop(reason, remedy, ctx);
+                Box::pin(ready(()))
+            }
+            Begun::Troubled { detail, token } => {
+                self.token = token;
+                error!(error = detail, "the membership cannot be read or made; it is tried again");
+                self.last_reason = Some(detail);
+                self.again(Wake::Begin, ctx);
+                Box::pin(ready(()))
+            }
+            Begun::Newcomer { joiner, key, parent } => {
+                let identity =
+                    Identity { id: joiner.temp_id().clone(), key: Arc::clone(&key), epoch: Epoch::default() };
+                let candidate =
+                    Candidate { joiner: *joiner, key, parent, attempt: 0, next_attempt_at: None, alarmed: false };
+                self.state = State::Pending(Box::new(candidate));
+                self.note();
+                let assume = self.links.assume.clone();
+                let assumed = async move { hand(&assume, Assume(identity), "a newcomer's name").await };
+                Box::pin(wrap_future::<_, Self>(assumed).map(|_, this, ctx| this.wake(Wake::Ask, Duration::ZERO, ctx)))
+            }
+            Begun::Member(standing) => self.become_member(*standing),
+        }
+    }
+
+    /// Tells everybody who this controller is: first those without whom it could not write or speak.
+    fn become_member(&mut self, standing: Standing) -> Step {
+        let Standing { own, certificate, parent, unproven } = standing;
+        let (log, assume, acquaint) = (self.links.log.clone(), self.links.assume.clone(), self.links.acquaint.clone());
+        let (became, acks) = (self.links.became.clone(), self.links.acks.clone());
+        let sealer = (self.links.sealer)(&own);
+        let (known, serial) = (Arc::clone(&own), certificate.serial);
+        let told = async move {
+            match hand(&log, OpenLog(sealer), "the log's name").await {
+                Some(Ok(())) => {}
+                Some(Err(error)) => return Err(causes(&error)),
+                None => return Err("the NIB does not answer".to_owned()),
+            }
+            let identity = Identity { id: known.id.clone(), key: Arc::clone(&known.key), epoch: known.epoch };
+            hand(&assume, Assume(identity), "the controller's name").await;
+            if let Some(parent) = parent.clone() {
+                hand(&acquaint, Acquaint::Insert(parent), "the parent's key").await;
+            }
+            for other in became {
+                hand(&other, Became(Arc::clone(&known)), "the controller's name").await;
+            }
+            if let Some(parent) = &parent {
+                send(&acks, parent.controller_id.clone(), ValidationAck { serial }).await;
+            }
+            Ok(parent)
+        };
+        Box::pin(wrap_future::<_, Self>(told).map(move |told, this, ctx| match told {
+            Ok(parent) => this.member(own, certificate, parent, unproven, ctx),
+            Err(detail) => {
+                error!(error = detail, "the log cannot be opened under the controller's name; it is tried again");
+                this.last_reason = Some(detail);
+                this.again(Wake::Begin, ctx);
+            }
+        }))
+    }
+
+    fn member(
+        &mut self,
+        own: Arc<Own>,
+        certificate: Certificate,
+        parent: Option<Certificate>,
+        unproven: bool,
+        ctx: &mut Context<Self>,
+    ) {
+        info!(controller = %own.id, serial = %certificate.serial, expires_at = %certificate.expires_at, "validated");
+        let renew_at = parent.is_some().then(|| renew_at(&certificate, self.random.u32(..)));
+        let renewer = Renewer::default();
+        let asking = parent.is_some().then_some(Ask::Affirm);
+        self.state = State::Member(Box::new(Member { own, certificate, renew_at, renewer, asking, unproven, parent }));
+        self.backoff.reset();
+        self.last_reason = None;
+        match asking {
+            Some(_) => self.wake(Wake::Ask, Duration::ZERO, ctx),
+            None => self.rest(ctx),
+        }
+        self.note();
+    }
+
+    fn stop(&mut self, reason: String, remedy: String, ctx: &mut Context<Self>) {
+        error!(reason, remedy, "the controller is not a member, and waiting does not help");
+        self.state = State::Stopped { reason, remedy };
+        self.rest(ctx);
+        self.note();
+    }
+
+    fn status(&self) -> MembershipStatus {
+        let last_reason = self.last_reason.clone();
+        match &self.state {
+            State::Starting => MembershipStatus::Starting { last_reason },
+            State::Pending(candidate) => MembershipStatus::PendingValidation {
+                attempt: candidate.attempt,
+                last_reason,
+                next_attempt_at: candidate.next_attempt_at,
+            },
+            State::Member(member) => MembershipStatus::Validated {
+                id: member.own.id.clone(),
+                serial: member.certificate.serial,
+                expires_at: member.certificate.expires_at,
+                renew_at: member.renew_at,
+                parent: member.own.parent.clone(),
+                last_reason,
+            },
+            State::Stopped { reason, remedy } => {
+                MembershipStatus::Stopped { reason: reason.clone(), remedy: remedy.clone() }
+            }
+        }
+    }
+
+    fn note(&self) {
+        let Ok(value) = serde_json::to_value(self.status()) else { return };
+        if self.links.health.try_send(Note { section: "membership", value }).is_err() {
+            debug!("the health actor is behind: the status shows an earlier state of the membership");
+        }
+    }
+}
+
+/// Sends to the parent. What is lost is asked again.
+async fn send<B: Body + std::marker::Send + 'static>(by: &Recipient<Send<B>>, to: ControllerId, body: B) {
+    let message = Send { to: Destination::Controller(to.clone()), body };
+    if let Some(Err(error)) = hand(by, message, "a message to the parent").await {
+        debug!(%to, %error, "a message to the parent was not sent");
+    }
+}
+
+fn opened<B: Body>(delivered: Delivered<B>) -> (Opened<B>, String) {
+    let Delivered { header, body, key, source, .. } = delivered;
+    (Opened { header, body, key }, source)
+}
+
+impl Actor for MembershipActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        self.wake(Wake::Begin, Duration::ZERO, ctx);
+    }
+}
+
+impl Handler<Ping> for MembershipActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Ping, _: &mut Self::Context) {}
+}
+
+impl Handler<Wake> for MembershipActor {
+    type Result = Done;
+
+    fn handle(&mut self, wake: Wake, ctx: &mut Self::Context) -> Done {
+        let step: Step = match wake {
+            Wake::Begin => self.begin(),
+            Wake::Ask => self.ask(ctx),
+            Wake::Silence => {
+                self.silence(ctx);
+                Box::pin(ready(()))
+            }
+            Wake::Due => {
+                self.due(ctx);
+                Box::pin(ready(()))
+            }
+        };
+        AtomicResponse::new(step)
+    }
+}
+
+/// A silent parent may have a new key that is not known here: it is asked, for as long as it takes.
+impl Handler<ParentLost> for MembershipActor {
+    type Result = ();
+
+    fn handle(&mut self, _: ParentLost, ctx: &mut Self::Context) {
+        if let State::Member(member) = &mut self.state
+            && member.asking.is_none()
+            && member.parent.is_some()
+        {
+            member.asking = Some(Ask::Affirm);
+            self.wake(Wake::Ask, Duration::ZERO, ctx);
+        }
+    }
+}
+
+impl Handler<Delivered<Challenge>> for MembershipActor {
+    type Result = Done;
+
+    fn handle(&mut self, challenge: Delivered<Challenge>, ctx: &mut Self::Context) -> Done {
+        let (message, source) = opened(challenge);
+        let now = self.clock.now();
+        let State::Pending(candidate) = &mut self.state else { return AtomicResponse::new(Box::pin(ready(()))) };
+        let step: Step = match candidate.joiner.challenge(&message, &candidate.key, now) {
+            Ok(response) => {
+                let (responses, parent) = (self.links.responses.clone(), message.header.sender_id);
+                self.wake(Wake::Silence, PATIENCE, ctx);
+                Box::pin(wrap_future(async move { send(&responses, parent, response).await }))
+            }
+            Err(distrust) => self.distrusted(&distrust, &source),
+        };
+        AtomicResponse::new(step)
+    }
+}
+
+impl Handler<Delivered<ValidationResult>> for MembershipActor {
+    type Result = Done;
+
+    fn handle(&mut self, result: Delivered<ValidationResult>, ctx: &mut Self::Context) -> Done {
+        let (message, source) = opened(result);
+        let now = self.clock.now();
+        let State::Pending(candidate) = &mut self.state else { return AtomicResponse::new(Box::pin(ready(()))) };
+        let step = match candidate.joiner.result(&message, &candidate.key, now) {
+            Ok(outcome) => self.decided(outcome, source, ctx),
+            Err(distrust) => self.distrusted(&distrust, &source),
+        };
+        AtomicResponse::new(step)
+    }
+}
+
+impl Handler<Delivered<RenewalResult>> for MembershipActor {
+    type Result = Done;
+
+    fn handle(&mut self, result: Delivered<RenewalResult>, ctx: &mut Self::Context) -> Done {
+        let (message, source) = opened(result);
+        let now = self.clock.now();
+        let State::Member(member) = &mut self.state else { return AtomicResponse::new(Box::pin(ready(()))) };
+        let Member { own, certificate, renewer, .. } = &mut **member;
+        let Some(holder) = holder(own, certificate) else { return AtomicResponse::new(Box::pin(ready(()))) };
+        let step = match renewer.result(&message, &holder, now) {
+            Ok(renewed) => self.renewed(renewed, &source, ctx),
+            Err(distrust) => self.distrusted(&distrust, &source),
+        };
+        AtomicResponse::new(step)
+    }
+}
