@@ -2,6 +2,7 @@
 //! command line.
 
 pub mod admin;
+pub mod audit;
 pub mod client;
 pub mod clock;
 pub mod config;

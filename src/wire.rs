@@ -13,6 +13,7 @@ pub mod checkpoint;
 pub mod dsse;
 pub mod entry;
 pub mod envelope;
+pub mod evidence;
 pub mod frame;
 pub mod icmp;
 pub mod ipv4;

@@ -3,6 +3,7 @@
 //! ```text
 //!   its timers ──Timer──►            ┌──Send<Checkpoint>, Send<CheckpointAnswer>──► PostActor
 //!   app, ValidationActor ──Nudge──► AuditActor ──Acquaint (a fork)──► PostActor
+//!   PresenceActor ──ParentReached──►  │
 //!   PostActor ──Delivered<…>──►       │   └──Freeze (an own log that does not hold)──► NibActor
 //!   northbound ──ReadHead,            ▼
 //!                MakeCheckpoint──►  NibActor
@@ -30,6 +31,7 @@ use tracing::{error, warn};
 use super::identity::{Became, Own};
 use super::nib::Nib;
 use super::post::{Acquaint, Delivered, Send};
+use super::presence::ParentReached;
 use super::{Ping, REQUEST_DEADLINE};
 use crate::algorithms::audit::anchor::{Course, Decision};
 use crate::algorithms::audit::own::{INTERVAL, Occasion, REMINDER, RESEND};
@@ -63,6 +65,7 @@ pub struct Outlets {
 pub struct AuditActor {
     nib: Nib,
     clock: Arc<dyn Clock>,
+    random: fastrand::Rng,
     outlets: Outlets,
     own: Option<Arc<Own>>,
     /// Why no head of the own log is signed any more.
@@ -130,8 +133,11 @@ pub enum AuditError {
 
 impl AuditActor {
     /// An actor that does nothing until it knows who it is ([`Became`]).
-    pub const fn new(nib: Nib, clock: Arc<dyn Clock>, outlets: Outlets) -> Self {
-        Self { nib, clock, outlets, own: None, halted: None, shown: BTreeMap::new(), courses: BTreeMap::new() }
+    /// The seed is for the wait before a parent that is reached again is told what it missed.
+    pub fn new(nib: Nib, clock: Arc<dyn Clock>, seed: u64, outlets: Outlets) -> Self {
+        let random = fastrand::Rng::with_seed(seed);
+        let (shown, courses) = (BTreeMap::new(), BTreeMap::new());
+        Self { nib, clock, random, outlets, own: None, halted: None, shown, courses }
     }
 
     /// Makes a head if there is a reason to, and shows it.
@@ -310,6 +316,14 @@ impl Handler<Nudge> for AuditActor {
 
     fn handle(&mut self, _: Nudge, _: &mut Self::Context) -> Self::Result {
         self.head_in_time(Occasion::Asked)
+    }
+}
+
+impl Handler<ParentReached> for AuditActor {
+    type Result = ();
+
+    fn handle(&mut self, ParentReached { spread }: ParentReached, ctx: &mut Self::Context) {
+        ctx.notify_later(Nudge, spread.mul_f64(self.random.f64()));
     }
 }
 

@@ -9,6 +9,7 @@
 
 pub mod anchor;
 pub mod build;
+pub mod examine;
 pub mod frontier;
 pub mod hash;
 pub mod keys;

@@ -4,6 +4,7 @@
 //! Each family of rules is a [`Rule`] of its own, that sees the entries in their order. A part of a log
 //! does not show what was before it: there a rule holds only what it has seen against what comes.
 
+mod anchors;
 mod identities;
 mod policies;
 #[cfg(test)]
@@ -15,6 +16,7 @@ use serde_json::Value;
 use crate::domain::entry::{Entry, Payload};
 use crate::wire::canonical;
 
+pub use anchors::Anchors;
 pub use identities::Identities;
 pub use policies::Policies;
 pub use tokens::Tokens;
@@ -82,8 +84,12 @@ pub struct Replay {
 impl Replay {
     /// A replay by the rules of this program, of a log from its beginning or of a part.
     pub fn new(is_whole: bool) -> Self {
-        let rules: Vec<Box<dyn Rule>> =
-            vec![Box::new(Tokens::default()), Box::new(Identities::default()), Box::new(Policies::default())];
+        let rules: Vec<Box<dyn Rule>> = vec![
+            Box::new(Tokens::default()),
+            Box::new(Identities::default()),
+            Box::new(Policies::default()),
+            Box::new(Anchors::default()),
+        ];
         Self { rules, is_whole, unread: 0, judged: 0 }
     }
 
