@@ -1,6 +1,7 @@
 //! Layer 7: the command line. It reads arguments, calls `app`, and prints.
 
 mod args;
+mod audit;
 mod configuration;
 mod daemon;
 mod devices;
@@ -42,6 +43,7 @@ fn run(cli: Cli) -> Result<(), Ended> {
         Some(Command::Init(args)) => maintenance::init(&args),
         Some(Command::Nib(NibCommand::Check(args))) => maintenance::check(&args),
         Some(Command::Nib(NibCommand::Backup(args))) => maintenance::backup(&args),
+        Some(Command::Audit(command)) => audit::run(&command),
         Some(Command::Config(ConfigCommand::Check(args))) => configuration::check(&args),
         Some(Command::Config(ConfigCommand::Show(args))) => configuration::show(&args),
         Some(Command::Completions { shell }) => {

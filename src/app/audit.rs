@@ -5,6 +5,9 @@ mod export;
 mod paths;
 mod prove;
 
+use std::io::Write as _;
+use std::path::Path;
+
 use anyhow::{Context as _, anyhow};
 
 use crate::actors::audit::Tiles;
@@ -23,6 +26,7 @@ use crate::nib::{NibError, NibReader};
 use crate::wire::canonical;
 use crate::wire::checkpoint::SignedCheckpoint;
 use crate::wire::entry;
+use crate::wire::evidence::{self, ProofFile};
 use crate::wire::signature::fingerprint;
 use crate::wire::statement::Chain;
 
@@ -202,6 +206,26 @@ fn consistency(reader: &dyn NibReader, old: u64, new: u64) -> Result<Vec<Digest>
     crate::algorithms::audit::build::consistency(&Tiles(reader), old, new)
         .context("the log's tree cannot be read")
         .map_err(Failure::Failed)
+}
+
+/// A proof as the text of a file.
+///
+/// # Errors
+/// [`Failure::Failed`] when it has none.
+pub fn proof_text(proof: &ProofFile) -> Result<Vec<u8>, Failure> {
+    evidence::line(proof).map_err(Failure::failed)
+}
+
+/// Writes a file that is not there yet.
+///
+/// # Errors
+/// [`Failure::Usage`].
+pub fn write_new(path: &Path, octets: &[u8]) -> Result<(), Failure> {
+    let written = std::fs::File::create_new(path).and_then(|mut file| {
+        file.write_all(octets)?;
+        file.sync_all()
+    });
+    written.with_context(|| format!("cannot write {}", path.display())).map_err(Failure::Usage)
 }
 
 /// Whether a NIB's own error means that it is of no use.
