@@ -242,6 +242,3 @@ pub fn hear(keyring: &mut Keyring, entry: &Entry, beside: Option<&[u8]>) {
         (crate::domain::entry::Payload::Beside(_), None) => {}
     }
 }
-
-#[cfg(test)]
-mod tests;
