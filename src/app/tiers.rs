@@ -31,20 +31,19 @@ pub fn chosen(nib: NibSettings, wanted: Option<&str>) -> Result<NibSettings, Fai
         return Ok(there.into_iter().next().map_or(nib, |(_, path)| NibSettings { path }));
     };
     let tier = wanted.parse::<Role>().ok().filter(|role| TIERS.contains(role));
+    if let Some((_, path)) = there.iter().find(|(place, _)| tier.is_some() && *place == tier) {
+        return Ok(NibSettings { path: path.clone() });
+    }
     let name = wanted.parse::<ControllerId>().map_err(Failure::usage)?;
     let mut known = Vec::new();
     for (place, path) in there {
-        if tier.is_some() && place == tier {
-            return Ok(NibSettings { path });
-        }
-        if let Some(place) = place {
-            known.push(place.to_string());
-        }
         let membership = open(&path).map_err(Failure::usage)?.membership().map_err(Failure::failed)?;
         match membership {
-            Some(own) if tier == Some(own.role) || own.id == name => return Ok(NibSettings { path }),
-            Some(own) => known.push(own.id.to_string()),
-            None => {}
+            // A folder that is that of one controller only has no tier of its own.
+            Some(own) if own.id == name || (place.is_none() && tier == Some(own.role)) => {
+                return Ok(NibSettings { path });
+            }
+            own => known.extend(own.map(|own| own.id.to_string()).or(place.map(|place| place.to_string()))),
         }
     }
     let known = if known.is_empty() { "one that has no name yet".to_owned() } else { known.join(", ") };
