@@ -3,16 +3,18 @@
 use std::collections::BTreeMap;
 
 use actix::Recipient;
+use serde_json::json;
 use tracing::warn;
 
 use super::Delivered;
+use crate::actors::health::Note;
 use crate::algorithms::trust::directory::{Directory, Switched};
 use crate::algorithms::trust::gate::{Arrival, Gate, Opened, Refused};
 use crate::domain::certificate::Certificate;
 use crate::domain::controller::ControllerId;
 use crate::domain::message::MessageType;
 use crate::domain::number::Epoch;
-use crate::wire::envelope::{Body, Sealed};
+use crate::wire::envelope::{Body, Header, Sealed};
 use crate::wire::refused::MessageRefused;
 
 /// How much of another's text is logged.
@@ -51,13 +53,24 @@ pub(super) trait Route {
 
 struct To<B: Body + Send + 'static>(Recipient<Delivered<B>>);
 
-/// For refusals that nobody takes.
-struct ToTheLog;
+/// For refusals that nobody takes; whoever watches is told of the latest.
+struct ToTheLog(Option<Recipient<Note>>);
 
 impl Routes {
     /// No messages, but for refusals, which are logged.
     pub fn new() -> Self {
-        Self(BTreeMap::from([(MessageType::MessageRefused, Box::new(ToTheLog) as Box<dyn Route>)]))
+        Self(BTreeMap::new()).log(None)
+    }
+
+    /// The latest refusal is also a note, "refused" in the status, unless somebody takes refusals.
+    #[must_use]
+    pub fn noting(self, notes: Recipient<Note>) -> Self {
+        self.log(Some(notes))
+    }
+
+    fn log(mut self, notes: Option<Recipient<Note>>) -> Self {
+        self.0.insert(MessageType::MessageRefused, Box::new(ToTheLog(notes)));
+        self
     }
 
     /// Messages with this body go there.
@@ -106,15 +119,19 @@ impl Route for ToTheLog {
         arrival: Arrival<'_>,
     ) -> Result<Opening, Refused> {
         let opened = gate.open::<MessageRefused>(sealed, directory, epoch, arrival)?;
+        let notes = self.0.clone();
         Ok(opening(opened, |Opened { message, .. }| {
-            Box::new(move || {
-                let MessageRefused { message_id, reason, detail } = message.body;
-                let detail: String = detail.chars().take(LONGEST_QUOTE).collect();
-                warn!(by = %message.header.sender_id, %message_id, %reason, detail, "a message of this controller was refused");
-                true
-            })
+            Box::new(move || tell(&message.header, message.body, notes.as_ref()))
         }))
     }
+}
+
+fn tell(header: &Header, refused: MessageRefused, notes: Option<&Recipient<Note>>) -> bool {
+    let MessageRefused { message_id, reason, detail } = refused;
+    let (by, detail) = (&header.sender_id, detail.chars().take(LONGEST_QUOTE).collect::<String>());
+    warn!(%by, %message_id, %reason, detail, "a message of this controller was refused");
+    let value = json!({ "by": by, "reason": reason, "detail": detail, "at": header.timestamp });
+    notes.is_none_or(|notes| notes.try_send(Note { section: "refused", value }).is_ok())
 }
 
 fn opening<B>(mut opened: Opened<B>, on: impl FnOnce(Opened<B>) -> Box<dyn FnOnce() -> bool>) -> Opening {
