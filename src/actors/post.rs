@@ -205,7 +205,7 @@ pub struct Beginning {
     pub directory: Directory,
 }
 
-/// Writes down what was not told of refused messages yet.
+/// Writes down what was not told of refused messages yet, and what could not be written before.
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "()")]
 pub struct SumUp;
@@ -331,6 +331,19 @@ impl PostActor {
         }
     }
 
+    /// Writes what is owed, then goes on. No further message is looked at meanwhile: it could be one
+    /// that depends on this.
+    fn settle(&mut self, next: Option<Next>, ctx: &mut Context<Self>) {
+        let (owed, nib, own) = (std::mem::take(&mut self.owed), self.nib.clone(), self.identity.id.clone());
+        let settled = owed::settle(owed, nib, own, self.clock.now());
+        ctx.wait(wrap_future::<_, Self>(settled).map(|left, this, ctx| {
+            this.owed = left;
+            if let Some(next) = next {
+                this.go_on(next, ctx);
+            }
+        }));
+    }
+
     fn go_on(&mut self, next: Next, ctx: &mut Context<Self>) {
         match next {
             Next::HandOn(opening) => self.hand_on(opening),
@@ -404,17 +417,13 @@ impl Handler<Arrived> for PostActor {
     type Result = ();
 
     fn handle(&mut self, arrived: Arrived, ctx: &mut Self::Context) {
+        let known = self.owed.len();
         let next = self.inspect(arrived);
-        if self.owed.is_empty() {
+        let concerns = |opening: &Opening| self.owed.iter().any(|owed| *owed.controller() == opening.sender);
+        if self.owed.len() == known && !matches!(&next, Next::HandOn(opening) if concerns(opening)) {
             return self.go_on(next, ctx);
         }
-        // No further message is looked at meanwhile: it could be one that depends on this.
-        let (owed, nib, own) = (std::mem::take(&mut self.owed), self.nib.clone(), self.identity.id.clone());
-        let settled = owed::settle(owed, nib, own, self.clock.now());
-        ctx.wait(wrap_future::<_, Self>(settled).map(|left, this, ctx| {
-            this.owed = left;
-            this.go_on(next, ctx);
-        }));
+        self.settle(Some(next), ctx);
     }
 }
 
@@ -470,6 +479,10 @@ impl Handler<SumUp> for PostActor {
     fn handle(&mut self, _: SumUp, ctx: &mut Self::Context) {
         self.ledger.sum_up(&self.identity.id, self.clock.as_ref());
         self.write(ctx);
+        // Who is locked is not heard again, so nothing else would bring this up.
+        if !self.owed.is_empty() {
+            self.settle(None, ctx);
+        }
     }
 }
 

@@ -84,6 +84,8 @@ enum Next {
 pub struct BusPort {
     bus: Bus,
     number: u64,
+    /// Whether it ever had a name: one that was taken off the bus does not come back.
+    attached: bool,
 }
 
 impl Bus {
@@ -102,7 +104,7 @@ impl Bus {
     pub fn port(&self) -> BusPort {
         let mut nodes = self.nodes();
         nodes.ports += 1;
-        BusPort { bus: self.clone(), number: nodes.ports }
+        BusPort { bus: self.clone(), number: nodes.ports, attached: false }
     }
 
     /// Takes the controller of this name off the bus: from this instant nothing of it leaves, under
@@ -220,6 +222,10 @@ impl Handler<Attach> for BusPort {
 
     fn handle(&mut self, Attach { id, to }: Attach, _: &mut Self::Context) -> Self::Result {
         let mut nodes = self.bus.nodes();
+        if self.attached && !nodes.nodes.contains_key(&self.number) {
+            return Err(Undeliverable::Ended);
+        }
+        self.attached = true;
         nodes.owners.insert(id.clone(), self.number);
         if let Some(node) = nodes.nodes.get_mut(&self.number) {
             Arc::make_mut(&mut node.names).insert(id.clone());

@@ -135,6 +135,8 @@ async fn nothing_leaves_or_reaches_a_crashed_controller_and_its_name_is_free() {
     settle().await;
     assert_eq!((child_takes.octets().len(), parent_takes.octets().len()), (0, 0));
     faults.end();
+    let back = Attach { id: name(CHILD), to: child_takes.clone().start().recipient() };
+    assert_eq!(child.send(back).await.unwrap(), Err(Undeliverable::Ended));
     let (_again, again_takes) = attach(&bus, CHILD, ANY).await;
     send(&parent, CHILD, b"anew").await.unwrap();
     drop(child);

@@ -198,6 +198,20 @@ impl Node {
         boot: u8,
         (nib, reader): (Addr<NibActor>, Box<dyn NibReader>),
     ) -> Self {
+        let way = Nib::new(nib.clone().recipient(), nib.clone().recipient(), 1);
+        Self::with(bus, identity, directory, clock, boot, way, (nib, reader)).await
+    }
+
+    /// A controller that has its own way to its NIB.
+    pub async fn with(
+        bus: &Bus,
+        identity: Identity,
+        directory: Directory,
+        clock: &Arc<VirtualClock>,
+        boot: u8,
+        way: Nib,
+        (nib, reader): (Addr<NibActor>, Box<dyn NibReader>),
+    ) -> Self {
         let port = bus.port().start();
         let carrier = Carrier { dispatch: port.clone().recipient(), attach: port.recipient() };
         let taken = Taken::default();
@@ -207,7 +221,6 @@ impl Node {
             .to::<ChallengeResponse>(actor.clone().recipient())
             .to::<MessageRefused>(actor.recipient());
         let beginning = Beginning { identity, boot_id: BootId::new([boot; 16]), freshness: FRESHNESS, directory };
-        let way = Nib::new(nib.clone().recipient(), nib.clone().recipient(), 1);
         let shared: Arc<dyn Clock> = Arc::<VirtualClock>::clone(clock);
         let post = PostActor::new(beginning, shared, Seeded::new(boot.into()), way, carrier, routes).start();
         let node = Self { post, nib, reader, clock: Arc::clone(clock), taken };
