@@ -14,5 +14,7 @@ mod names;
 mod node;
 #[path = "eastwest/refusals.rs"]
 mod refusals;
+#[path = "eastwest/registered.rs"]
+mod registered;
 #[path = "eastwest/replays.rs"]
 mod replays;
