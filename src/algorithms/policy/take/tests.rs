@@ -100,7 +100,9 @@ fn only_the_trust_root_says_what_policy_is() {
     assert_eq!(taken(&in_anothers_name, &nobody), Err(Reason::PolicyNotSignedByGlobal));
     let no_chain = Chain { certificates: Vec::new(), delegation: None };
     assert_eq!(taken(&forged(&key(1), no_chain, |_| ()), &nobody), Err(Reason::PolicyNotSignedByGlobal));
-    let another_root = crate::algorithms::trust::authority::Authority::root(key(9), EPOCH, at(0), DAY * 3_650).unwrap();
+    let another_root =
+        crate::algorithms::trust::authority::Authority::root(std::sync::Arc::new(key(9)), EPOCH, at(0), DAY * 3_650)
+            .unwrap();
     assert_eq!(taken(&forged(&key(9), another_root.chain, |_| ()), &nobody), Err(Reason::PolicyNotSignedByGlobal));
     assert_eq!(taken(&forged(&key(1), root().chain, |_| ()), &nobody), Ok(vec![1, 2, 3]));
 }
