@@ -12,13 +12,15 @@ use std::path::Path;
 pub use spread::{Spread, rounded};
 
 /// The sections in the order of the document.
-const ORDER: [&str; 3] = [DISCOVERY, DAEMON, NIB];
+const ORDER: [&str; 4] = [DISCOVERY, DAEMON, NIB, LOG];
 /// The title of `benches/discovery.rs`.
 pub const DISCOVERY: &str = "Discovery of a /24";
 /// The title of `benches/daemon.rs`.
 pub const DAEMON: &str = "The daemon";
 /// The title of `benches/nib.rs`.
 pub const NIB: &str = "A large commit";
+/// The title of `benches/log.rs`.
+pub const LOG: &str = "The event log";
 
 const HEAD: &str = "\
 # Benchmarks

@@ -10,6 +10,8 @@ mod devices;
 mod events;
 #[path = "nib_contract/facts.rs"]
 mod facts;
+#[path = "nib_contract/log.rs"]
+mod log;
 #[path = "nib_contract/members.rs"]
 mod members;
 #[path = "nib_contract/policies.rs"]
@@ -18,6 +20,8 @@ mod policies;
 mod registry;
 #[path = "nib_contract/samples.rs"]
 mod samples;
+#[path = "nib_contract/sealers.rs"]
+mod sealers;
 #[path = "nib_contract/sequences.rs"]
 mod sequences;
 #[path = "nib_contract/streams.rs"]
@@ -171,4 +175,20 @@ contract! {
         a_version_that_cannot_be_counted_is_refused,
         policies_come_by_pages,
         of_many_that_race_to_set_a_version_exactly_one_does;
+    log:
+        a_log_that_is_not_open_has_no_tree,
+        an_event_is_sealed_in_its_commit,
+        a_commit_without_events_leaves_the_tree,
+        a_refused_commit_leaves_the_tree_as_it_was,
+        what_was_before_is_sealed_when_the_log_opens,
+        what_is_stored_of_the_tree_is_that_of_one_built_anew,
+        proofs_are_built_from_what_is_stored,
+        a_long_payload_is_kept_beside,
+        an_entry_is_found_by_its_id,
+        an_event_that_no_log_takes_is_refused_with_its_commit,
+        the_log_of_another_is_refused,
+        a_log_goes_on_with_the_next_key,
+        heads_follow_each_other,
+        heads_of_several_logs_are_kept_apart,
+        evidence_is_kept_in_its_order;
 }

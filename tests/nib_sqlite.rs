@@ -2,10 +2,14 @@
 
 #[path = "nib_sqlite/crash.rs"]
 mod crash;
+#[path = "nib_sqlite/log.rs"]
+mod log;
 #[path = "nib_contract/samples.rs"]
 mod samples;
 #[path = "nib_sqlite/scene.rs"]
 mod scene;
+#[path = "nib_contract/sealers.rs"]
+mod sealers;
 
 use std::fs;
 use std::os::unix::fs::FileExt;
@@ -192,7 +196,7 @@ fn another_history_is_refused_untouched() {
 fn a_damaged_file_is_refused_untouched() {
     let scene = Scene::with_devices(500);
     let length = fs::metadata(&scene.path).unwrap().len();
-    flip_bytes(&scene.path, 5 * 4096..length);
+    flip_bytes(&scene.path, scene.rows());
     assert!(matches!(refused_untouched(&scene), OpenError::Corrupt { .. }));
 
     let scene = Scene::with_devices(500);
@@ -396,8 +400,7 @@ fn a_backup_replaces_nothing_and_leaves_nothing_when_it_fails() {
 #[test]
 fn a_damaged_nib_has_no_backup() {
     let scene = Scene::with_devices(500);
-    let length = fs::metadata(&scene.path).unwrap().len();
-    flip_bytes(&scene.path, length / 2..length);
+    flip_bytes(&scene.path, scene.rows());
     let error = backup(&scene.path, &scene.path.with_file_name("copy")).unwrap_err();
     assert!(matches!(error, BackupError::Damaged { .. }), "{error:?}");
     assert_eq!(scene.files(), ["nib.sqlite"]);
@@ -465,7 +468,7 @@ fn a_check_finds_an_event_that_was_removed_changed_or_moved() {
         ("UPDATE events SET event_type = 'NOTHING' WHERE seq = 1", "events 1: event_type"),
     ] {
         let scene = Scene::with_devices(3);
-        let triggers: Vec<String> = scene.schema().into_iter().filter(|sql| sql.contains("TRIGGER")).collect();
+        let triggers: Vec<String> = scene.schema().into_iter().filter(|sql| sql.contains("TRIGGER events_")).collect();
         scene.alter(
             "DROP TRIGGER events_are_gapless; DROP TRIGGER events_are_never_changed; \
              DROP TRIGGER events_are_never_deleted",
@@ -484,9 +487,7 @@ fn a_check_of_damaged_pages_goes_on_and_tells_a_hundred_problems_at_most() {
     scene.alter("UPDATE devices SET status = 'gone'");
     let report = check(&scene.path).unwrap();
     assert_eq!((report.problem_count, report.problems.len()), (500, 100));
-    // The schema is in the first pages.
-    let length = fs::metadata(&scene.path).unwrap().len();
-    flip_bytes(&scene.path, length / 2..length);
+    flip_bytes(&scene.path, scene.rows());
     let report = check(&scene.path).unwrap();
     assert_eq!(report.problems[0].table, "file");
     assert!(report.problem_count > 1);

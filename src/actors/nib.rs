@@ -14,6 +14,8 @@ use actix::{Actor, Context, Handler, Message, ResponseFuture};
 use tokio::sync::Semaphore;
 
 use super::Ping;
+use super::log_check::chain;
+use crate::algorithms::audit::startup::Fault;
 use crate::domain::change::Change;
 use crate::domain::device::{Device, DeviceId, Version};
 use crate::domain::fact::FactRow;
@@ -39,6 +41,8 @@ pub struct NibActor {
     /// None once it is closed.
     writer: Option<Writer>,
     readers: Arc<Readers>,
+    /// Why nothing may be written any more.
+    frozen: Option<String>,
 }
 
 /// Where commits are made.
@@ -77,6 +81,22 @@ pub struct OpenLog(pub Box<dyn Sealer>);
 #[derive(Debug, Message)]
 #[rtype(result = "Result<Committed, NibError>")]
 pub struct Commit(pub Vec<Change>);
+
+/// Refuses every commit from now on as [`NibError::Corrupt`]: the event log is not what was sealed, and
+/// nothing is to be built on it. Questions are answered as before.
+#[derive(Debug, Clone, PartialEq, Eq, Message)]
+#[rtype(result = "()")]
+pub struct Freeze {
+    /// What was found: it names the first bad entry.
+    pub reason: String,
+}
+
+impl Freeze {
+    /// For what a check of the log found.
+    pub fn because(fault: &Fault) -> Self {
+        Self { reason: chain(fault) }
+    }
+}
 
 /// Writes what is queued, and closes the NIB. It takes no commit and no question after this.
 #[derive(Debug, Clone, Copy, Message)]
@@ -124,7 +144,16 @@ impl NibActor {
 
     fn over(writer: Writer, readers: Vec<Box<dyn NibReader>>, blocking: bool) -> Self {
         let permits = Semaphore::new(readers.len());
-        Self { writer: Some(writer), readers: Arc::new(Readers { free: Mutex::new(readers), permits, blocking }) }
+        let readers = Arc::new(Readers { free: Mutex::new(readers), permits, blocking });
+        Self { writer: Some(writer), readers, frozen: None }
+    }
+
+    /// Whether it may be written.
+    fn thawed(&self) -> Result<(), NibError> {
+        match &self.frozen {
+            Some(reason) => Err(NibError::Corrupt { detail: reason.clone() }),
+            None => Ok(()),
+        }
     }
 }
 
@@ -142,6 +171,9 @@ impl Handler<Commit> for NibActor {
     type Result = ResponseFuture<Result<Committed, NibError>>;
 
     fn handle(&mut self, Commit(changes): Commit, _: &mut Self::Context) -> Self::Result {
+        if let Err(frozen) = self.thawed() {
+            return Box::pin(std::future::ready(Err(frozen)));
+        }
         match &mut self.writer {
             None => Box::pin(std::future::ready(Err(SubmitError::Ended.into()))),
             Some(Writer::Here(store)) => Box::pin(std::future::ready(store.commit(&changes))),
@@ -150,6 +182,15 @@ impl Handler<Commit> for NibActor {
                 Box::pin(async move { submitted?.await })
             }
         }
+    }
+}
+
+impl Handler<Freeze> for NibActor {
+    type Result = ();
+
+    fn handle(&mut self, Freeze { reason }: Freeze, _: &mut Self::Context) {
+        // The first finding is the one that is told.
+        self.frozen.get_or_insert(reason);
     }
 }
 
@@ -178,6 +219,9 @@ impl Handler<OpenLog> for NibActor {
     type Result = ResponseFuture<Result<(), NibError>>;
 
     fn handle(&mut self, OpenLog(sealer): OpenLog, _: &mut Self::Context) -> Self::Result {
+        if let Err(frozen) = self.thawed() {
+            return Box::pin(std::future::ready(Err(frozen)));
+        }
         match &mut self.writer {
             None => Box::pin(std::future::ready(Err(SubmitError::Ended.into()))),
             Some(Writer::Here(store)) => Box::pin(std::future::ready(store.open_log(sealer))),

@@ -17,6 +17,7 @@ pub mod meaning;
 pub mod own;
 pub mod proof;
 pub mod seal;
+pub mod startup;
 pub mod stored;
 #[cfg(test)]
 mod tests;

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::actors::log_check::{chain, check_hashes};
 use crate::app::clock::SystemClock;
 use crate::app::config::{Config, NibSettings};
 use crate::app::controller::actor;
@@ -10,9 +11,9 @@ use crate::app::folder::DataFolder;
 use crate::domain::controller::ControllerId;
 use crate::domain::time::{Clock, Timestamp};
 use crate::nib::NibStore;
-use crate::nib::sqlite::{OpenMode, SqliteNib};
+use crate::nib::sqlite::{self, OpenError, OpenMode, SqliteNib, SqliteReader};
 
-pub use crate::nib::sqlite::{BackupError, CheckReport, Migrated, backup, check};
+pub use crate::nib::sqlite::{BackupError, CheckReport, Migrated, backup};
 
 /// What `init` did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +34,23 @@ pub fn initialise(config: &Config, path: &Path) -> Result<Initialised, Failure> 
     let migrated = nib.migrated().cloned();
     nib.close().map_err(Failure::failed)?;
     Ok(Initialised { path: settings.path, migrated })
+}
+
+/// Reads the whole NIB at `path`: its file, its schema, its rows, and of the event log what needs no
+/// key: whether the stored hashes are those of the entries, and the events those that were sealed.
+///
+/// # Errors
+/// As [`sqlite::check`].
+pub fn check(path: &Path) -> Result<CheckReport, OpenError> {
+    let mut report = sqlite::check(path)?;
+    match SqliteReader::open(path).map(|reader| check_hashes(&reader)) {
+        Ok(Ok(Ok(_))) => {}
+        Ok(Ok(Err(fault))) => report.add("log_entries", Some(fault.seq.to_string()), chain(&fault.reason)),
+        Ok(Err(error)) => report.add("log_entries", None, chain(&error)),
+        // The report says what is wrong with the schema.
+        Err(_) => {}
+    }
+    Ok(report)
 }
 
 /// Takes the data folder and opens its NIB for writing; makes and migrates as needed.

@@ -51,6 +51,12 @@ impl Scene {
         files
     }
 
+    /// Where in the file the rows are: behind the pages that an empty NIB has.
+    pub fn rows(&self) -> Range<u64> {
+        let length = |path: &Path| fs::metadata(path).unwrap().len();
+        length(&Self::new().path)..length(&self.path)
+    }
+
     /// The NIB as somebody with a SQLite shell sees it.
     pub fn sql(&self) -> Connection {
         Connection::open(&self.path).unwrap()

@@ -133,27 +133,31 @@ impl<'a, S: Signers> Verifier<'a, S> {
         self.report.findings.push(Finding { seq, reason });
     }
 
-    /// Checks the next entry. After a wrong one nothing more is checked.
-    pub fn push(&mut self, stored: &Stored<'_>) {
+    /// Checks the next entry, and returns what it says if it is right. After a wrong one nothing more is
+    /// checked.
+    pub fn push(&mut self, stored: &Stored<'_>) -> Option<Entry> {
         if self.stopped {
-            return;
+            return None;
         }
         match self.check(stored) {
-            Ok(()) => {
+            Ok(entry) => {
                 self.report.entries.end = self.tree.size();
                 self.compare_heads();
+                Some(entry)
             }
             Err(reason) => {
                 self.stopped = true;
                 // What is wrong with an entry is told before what is wrong with a head.
                 let seq = Some(self.report.entries.end);
                 self.report.findings.insert(0, Finding { seq, reason });
+                None
             }
         }
     }
 
-    fn check(&mut self, stored: &Stored<'_>) -> Result<(), Reason> {
-        let (leaf, particulars) = alone::entry(&self.report.origin, self.tree.size(), stored, self.trust.signers)?;
+    fn check(&mut self, stored: &Stored<'_>) -> Result<Entry, Reason> {
+        let (entry, leaf, particulars) =
+            alone::entry(&self.report.origin, self.tree.size(), stored, self.trust.signers)?;
         let tiles = self.tree.push(leaf);
         if let Some(stored) = stored.tiles {
             if stored.len() != tiles.len() {
@@ -167,7 +171,7 @@ impl<'a, S: Signers> Verifier<'a, S> {
         self.report.leaves += u64::from(stored.leaf.is_some());
         self.report.payloads += u64::from(particulars == Particulars::Compared);
         self.report.payloads_missing += u64::from(particulars == Particulars::Missing);
-        Ok(())
+        Ok(entry)
     }
 
     /// Compares the heads of the size that the tree has now.

@@ -32,6 +32,14 @@ macro_rules! select_heads {
     };
 }
 
+/// A query of all evidence, for [`evidence`].
+macro_rules! select_evidence {
+    ($rest:literal) => {
+        concat!("SELECT number, origin, seen, shown, why, stored_at FROM evidence ", $rest)
+    };
+}
+pub(super) use {select_entries, select_evidence, select_heads};
+
 impl LogReader for SqliteReader {
     fn edge(&self) -> Result<Edge, NibError> {
         Ok(self.one("SELECT size, peaks FROM event_log", [], edge)?.unwrap_or_default())
@@ -88,7 +96,7 @@ impl LogReader for SqliteReader {
     }
 
     fn evidence(&self) -> Result<Vec<Evidence>, NibError> {
-        self.all("SELECT number, origin, seen, shown, why, stored_at FROM evidence ORDER BY number", [], evidence)
+        self.all(select_evidence!("ORDER BY number"), [], evidence)
     }
 }
 

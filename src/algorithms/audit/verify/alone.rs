@@ -3,7 +3,7 @@
 use crate::algorithms::audit::verify::{Reason, Signers, Stored, Trust};
 use crate::algorithms::audit::{hash, proof};
 use crate::domain::digest::Digest;
-use crate::domain::entry::Payload;
+use crate::domain::entry::{Entry, Payload};
 use crate::domain::origin::Origin;
 use crate::domain::time::Timestamp;
 use crate::domain::tree::TreeHead;
@@ -45,7 +45,7 @@ pub fn one<S: Signers>(
     stored: &Stored<'_>,
     proof: &TlogProof,
 ) -> Result<Proven, Reason> {
-    let (leaf, particulars) = entry(origin, proof.index, stored, trust.signers)?;
+    let (_, leaf, particulars) = entry(origin, proof.index, stored, trust.signers)?;
     let cosigned = head(origin, trust, &proof.checkpoint)?;
     let head = proof.checkpoint.head();
     proof::inclusion(&leaf, proof.index, &proof.path, &head)
@@ -53,13 +53,13 @@ pub fn one<S: Signers>(
     Ok(Proven { head, cosigned, particulars })
 }
 
-/// Checks an entry by itself, at its place in its log, and returns its leaf hash.
+/// Checks an entry by itself, at its place in its log, and returns what it says and its leaf hash.
 pub(super) fn entry<S: Signers>(
     origin: &Origin,
     place: u64,
     stored: &Stored<'_>,
     signers: &S,
-) -> Result<(Digest, Particulars), Reason> {
+) -> Result<(Entry, Digest, Particulars), Reason> {
     let entry = entry::decode(stored.body).map_err(Reason::Body)?;
     if entry.origin != *origin {
         return Err(Reason::OtherLog(entry.origin));
@@ -84,7 +84,7 @@ pub(super) fn entry<S: Signers>(
         (Payload::Beside(digest), Some(octets)) if sha256(octets) == *digest => Particulars::Compared,
         (Payload::Beside(_), Some(_)) => return Err(Reason::Payload),
     };
-    Ok((leaf, particulars))
+    Ok((entry, leaf, particulars))
 }
 
 /// Checks the signatures of a head, and returns who cosigned it and when.
