@@ -1,5 +1,8 @@
 //! Random commits on two backends: every answer and every question has one result.
 
+#[path = "sequences/members.rs"]
+mod members;
+
 use std::time::Duration;
 
 use pdsno::domain::device::{Device, DeviceStatus, DeviceType, Version};
@@ -102,6 +105,8 @@ enum Intent {
     Touch(Device, bool),
     Put(FactRow),
     Append(NewEvent),
+    /// Of anything else.
+    Member(members::Intent),
 }
 
 fn intents() -> impl Strategy<Value = Intent> {
@@ -112,6 +117,7 @@ fn intents() -> impl Strategy<Value = Intent> {
         2 => (devices(), mostly()).prop_map(|(device, current)| Intent::Touch(device, current)),
         2 => facts().prop_map(Intent::Put),
         3 => events().prop_map(Intent::Append),
+        3 => members::intents().prop_map(Intent::Member),
     ]
 }
 
@@ -134,6 +140,7 @@ fn change(intent: &Intent, reader: &dyn NibReader) -> Change {
         }
         Intent::Put(fact) => Change::PutFact(fact.clone()),
         Intent::Append(event) => Change::Append(event.clone()),
+        Intent::Member(intent) => members::change(intent, reader),
     }
 }
 
@@ -158,6 +165,7 @@ fn compare(one: &Nib, other: &Nib, query: &EventQuery) {
             assert_eq!(ask(one), ask(other), stringify!($question));
         }};
     }
+    members::compare(&**one, &**other);
     same!(reader => reader.devices(None, None, usize::MAX));
     same!(reader => reader.count_devices());
     same!(reader => reader.next_device());
@@ -180,6 +188,18 @@ fn compare(one: &Nib, other: &Nib, query: &EventQuery) {
     }
 }
 
+/// Makes the same commits on both, and asks both everything after each batch.
+fn run(model: &mut Nib, nib: &mut Nib, batches: Vec<(Vec<Vec<Intent>>, EventQuery)>) {
+    for (batch, query) in batches {
+        let commits: Vec<Vec<Change>> =
+            batch.iter().map(|intents| intents.iter().map(|intent| change(intent, &*model.reader)).collect()).collect();
+        let commits: Vec<&[Change]> = commits.iter().map(Vec::as_slice).collect();
+        let (wanted, found) = (model.store.commit_each(&commits), nib.store.commit_each(&commits));
+        assert_eq!(format!("{wanted:?}"), format!("{found:?}"));
+        compare(model, nib, &query);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
@@ -187,16 +207,16 @@ proptest! {
     fn random_commits_have_the_same_answers_and_the_same_result(
         batches in vec((vec(vec(intents(), 0..4), 0..5), queries()), 1..12),
     ) {
+        run(&mut memory(), &mut sqlite(), batches);
+    }
+
+    #[test]
+    fn random_controllers_streams_and_policies_have_the_same_answers_and_the_same_result(
+        batches in vec((vec(vec(members::intents().prop_map(Intent::Member), 1..3), 1..4), queries()), 1..20),
+    ) {
         let (mut model, mut nib) = (memory(), sqlite());
-        for (batch, query) in batches {
-            let commits: Vec<Vec<Change>> = batch
-                .iter()
-                .map(|intents| intents.iter().map(|intent| change(intent, &*model.reader)).collect())
-                .collect();
-            let commits: Vec<&[Change]> = commits.iter().map(Vec::as_slice).collect();
-            let (wanted, found) = (model.store.commit_each(&commits), nib.store.commit_each(&commits));
-            prop_assert_eq!(format!("{wanted:?}"), format!("{found:?}"));
-            compare(&model, &nib, &query);
-        }
+        model.write(members::beginning());
+        nib.write(members::beginning());
+        run(&mut model, &mut nib, batches);
     }
 }
