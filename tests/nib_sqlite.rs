@@ -4,12 +4,16 @@
 mod crash;
 #[path = "nib_sqlite/log.rs"]
 mod log;
+#[path = "nib_contract/members.rs"]
+mod members;
 #[path = "nib_contract/samples.rs"]
 mod samples;
 #[path = "nib_sqlite/scene.rs"]
 mod scene;
 #[path = "nib_contract/sealers.rs"]
 mod sealers;
+#[path = "nib_sqlite/tables.rs"]
+mod tables;
 
 use std::fs;
 use std::os::unix::fs::FileExt;

@@ -77,7 +77,7 @@ impl Scene {
     }
 }
 
-fn uptime(number: u32) -> Change {
+pub fn uptime(number: u32) -> Change {
     Change::PutFact(FactRow {
         device: id(number),
         fact: Fact::SnmpUptime(SnmpUptime { uptime_seconds: 1 }),

@@ -92,12 +92,14 @@ pub(super) fn controller(row: &Row<'_>) -> Result<ControllerRow, BadRow> {
             }),
             None => None,
         };
+        let serial = unsigned_or_none(row, 13)?.ok_or_else(|| bad(row, 13, "it has no certificate"))?;
+        let serial = Serial::from_number(serial);
         Ok(ControllerRow {
             id: parsed(row, 0)?,
             role: parsed(row, 1)?,
             region: parsed(row, 2)?,
             public_key: parsed(row, 14)?,
-            serial: Serial::from_number(unsigned(row, 13)?),
+            serial,
             certificate: SignedDocument::from_text(cell(row, 15)?),
             delegation: document_or_none(row, 16)?,
             expires_at: Timestamp::from_millis(cell(row, 3)?),
