@@ -25,6 +25,9 @@ pub mod presence;
 pub mod registry;
 pub mod sweeper;
 pub mod validation;
+pub mod report;
+pub mod sweeper;
+pub mod view;
 
 use std::time::Duration;
 

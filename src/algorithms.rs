@@ -5,5 +5,7 @@ pub mod audit;
 pub mod discovery;
 pub mod policy;
 pub mod presence;
+pub mod report;
 pub mod trust;
 pub mod validation;
+pub mod view;

@@ -25,6 +25,7 @@ pub mod policy;
 pub mod presence;
 pub mod refusal;
 pub mod refused;
+pub mod report;
 pub mod signature;
 pub mod snmp;
 pub mod statement;

@@ -4,7 +4,7 @@
 //!   app ──StartCycle, Reconfigure, Drain──► DiscoveryActor ──Order──► sweeper thread
 //!   its timer ──Tick──►                      │   ▲   │
 //!                    LoadDevices, Commit ◄───┘   │   └──CycleEnded──► HealthActor
-//!                    to NibActor          Swept ─┘
+//!                    to NibActor          Swept ─┘        Wake──► ReportActor
 //! ```
 
 use std::sync::Arc;
@@ -19,11 +19,13 @@ use tracing::{error, info, warn};
 
 use super::Ping;
 use super::nib::{Commit, LoadDevices};
+use super::report::Wake;
 use super::sweeper::{Sweep, SweepError, SweepOrder};
 use crate::algorithms::discovery::advice::controllers_needed;
 use crate::algorithms::discovery::vendor::VendorTable;
 use crate::domain::controller::{ControllerId, Region};
 use crate::domain::cycle::{Completeness, CycleReport, Trigger};
+use crate::domain::number::PolicyVersion;
 use crate::domain::policy::DiscoveryPolicy;
 use crate::domain::secret::Community;
 use crate::domain::subnet::Subnet;
@@ -52,6 +54,17 @@ pub struct DiscoverySettings {
     pub communities: Arc<[Community]>,
     /// Who owns which prefix of hardware addresses.
     pub vendors: Arc<VendorTable>,
+    /// How cycles are told to the controller above; a controller that is not validated tells nobody.
+    pub report: Option<ReportSettings>,
+}
+
+/// How cycles are told to the controller above.
+#[derive(Debug, Clone)]
+pub struct ReportSettings {
+    /// The policy in effect.
+    pub policy_version: Option<PolicyVersion>,
+    /// Who sends what a cycle wrote to the stream of reports.
+    pub wake: Recipient<Wake>,
 }
 
 /// Runs cycles: at the start, by the clock, and when asked.
@@ -188,6 +201,12 @@ impl DiscoveryActor {
     fn cycle_ended(&mut self, result: CycleResult, ctx: &mut Context<Self>) {
         self.running = false;
         self.tell(&result);
+        if let (Ok(_), Some(report)) = (&result, &self.settings.report)
+            && report.wake.try_send(Wake).is_err()
+        {
+            // It looks again by itself, at the latest after the next cycle.
+            warn!("the actor of reports is behind");
+        }
         for asker in self.waiting.drain(..) {
             // An asker that is gone does not want to know.
             let _told = asker.send(result.clone());

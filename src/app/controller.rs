@@ -81,6 +81,7 @@ pub fn discovery_settings(config: &Config) -> anyhow::Result<DiscoverySettings> 
         policy: config.policy.discovery.clone(),
         communities: config.security.snmp_communities.clone().into(),
         vendors: Arc::new(vendors),
+        report: None,
     })
 }
 

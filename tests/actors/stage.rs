@@ -78,6 +78,7 @@ pub fn settings(script: &Shared) -> DiscoverySettings {
         },
         communities: Vec::new().into(),
         vendors: Arc::new(VendorTable::builtin()),
+        report: None,
     }
 }
 

@@ -12,6 +12,7 @@ use crate::actors::sweeper::{SweepError, Swept};
 use crate::algorithms::discovery::delta::{Context, Delta, KnownDevice, decide};
 use crate::algorithms::discovery::merge::merge;
 use crate::algorithms::discovery::report::{CycleOrder, events, report};
+use crate::algorithms::report::items::of_cycle;
 use crate::domain::change::Change;
 use crate::domain::cycle::{Completeness, CycleReport, Trigger, millis};
 use crate::domain::device::{DeviceId, Version};
@@ -19,6 +20,7 @@ use crate::domain::event::{EventType, NewEvent};
 use crate::domain::subnet::listed;
 use crate::domain::time::{Clock, Timestamp};
 use crate::nib::NibError;
+use crate::wire::canonical::CanonicalError;
 
 /// Why a cycle changed nothing.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +40,9 @@ pub enum CycleError {
         #[source]
         source: NibError,
     },
+    /// The report for the controller above has no form.
+    #[error("the result of the cycle cannot be reported")]
+    Report(#[source] CanonicalError),
     /// An actor did not answer in time.
     #[error("the NIB did not answer within {} s, {attempted}", REQUEST_DEADLINE.as_secs())]
     NoAnswer {
@@ -120,6 +125,11 @@ impl CycleInput {
             report.delta = delta.counts;
             report.duration_ms = millis(self.took());
             let mut changes = delta.changes;
+            if let Some(settings) = &self.settings.report {
+                let before = known.iter().map(|known| &known.device);
+                let items = of_cycle(&report, settings.policy_version, before, &changes, Vec::new(), context.now);
+                changes.extend(items.map_err(CycleError::Report)?);
+            }
             changes.extend(events(&report, &self.settings.actor, context.now));
             let row = changes.iter().find_map(row_after);
             let begun = self.clock.elapsed();

@@ -1,6 +1,6 @@
 //! What a cycle changes (discovery stage 4): known devices and seen devices in, changes out.
 
-mod row;
+pub(in crate::algorithms) mod row;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::net::Ipv4Addr;

@@ -245,7 +245,7 @@ fn is_news(known: &KnownDevice, row: &FactRow) -> bool {
 }
 
 /// What differs in the columns that people watch, as `{column: {from, to}}`.
-fn differences(before: &Device, after: &Device) -> Map<String, Value> {
+pub(in crate::algorithms) fn differences(before: &Device, after: &Device) -> Map<String, Value> {
     let mut found = Map::new();
     let mut note = |column: &str, from: Value, to: Value| {
         if from != to {

@@ -1,0 +1,6 @@
+//! What goes up: the items of a controller's stream, made in the commit that changes its devices, and
+//! when they are sent.
+
+pub mod items;
+pub mod pace;
+pub mod root;
