@@ -11,3 +11,8 @@ mod merge;
 pub mod overdue;
 pub mod summary;
 mod tell;
+
+#[cfg(test)]
+mod model;
+#[cfg(test)]
+mod tests;

@@ -259,3 +259,6 @@ fn counted(counts: DeltaCounts) -> ReportedCounts {
         inactive: bounded(counts.inactive),
     }
 }
+
+#[cfg(test)]
+mod tests;
