@@ -25,9 +25,11 @@ use crate::algorithms::trust::complaints::Complaint;
 use crate::algorithms::trust::directory::Directory;
 use crate::algorithms::trust::gate::{Arrival, Gate, Refused};
 use crate::algorithms::trust::refusal::Refusal;
+use crate::algorithms::validation::attempts::{Attempt, Attempts, limit_reached};
 use crate::domain::certificate::Certificate;
 use crate::domain::controller::ControllerId;
 use crate::domain::entropy::{Entropy, octets};
+use crate::domain::event::NewEvent;
 use crate::domain::key::PublicKey;
 use crate::domain::message::{BootId, MessageId, MessageType, Topic};
 use crate::domain::number::Epoch;
@@ -228,6 +230,8 @@ pub struct PostActor {
     routes: Routes,
     under_way: Arc<Semaphore>,
     answers: Answers,
+    /// How often those ask whom nobody knows.
+    attempts: Attempts,
     ledger: Ledger,
     /// What was decided and is not written yet, because the NIB could not be used.
     owed: Vec<Owed>,
@@ -239,6 +243,17 @@ pub struct PostActor {
 enum Next {
     HandOn(Opening),
     Refuse(Complaint, Option<Box<Answer>>),
+    /// Nothing: it is not even looked at.
+    Ignore(Option<Box<NewEvent>>),
+}
+
+/// Why a message does not go on.
+enum Turned {
+    Refused(Option<MessageType>, Refused),
+    /// Its source asks too often, and whether that is news.
+    Limited {
+        is_news: bool,
+    },
 }
 
 type Answer = (ControllerId, crate::wire::refused::MessageRefused);
@@ -266,6 +281,7 @@ impl PostActor {
             routes,
             under_way: Arc::new(Semaphore::new(UNDER_WAY)),
             answers: Answers::default(),
+            attempts: Attempts::default(),
             ledger: Ledger::default(),
             owed: Vec::new(),
             not_taken: 0,
@@ -291,16 +307,29 @@ impl PostActor {
         }));
     }
 
-    fn open(&mut self, arrived: &Arrived) -> Result<Opening, (Option<MessageType>, Refused)> {
-        let sealed = Gate::read(&arrived.bytes).map_err(|refused| (None, refused))?;
+    fn open(&mut self, arrived: &Arrived) -> Result<Opening, Turned> {
+        let sealed = Gate::read(&arrived.bytes).map_err(|refused| Turned::Refused(None, refused))?;
         let message_type = sealed.message_type();
+        self.count(message_type, &arrived.source)?;
         let arrival = Arrival { source: &arrived.source, peer: arrived.peer.as_ref(), now: self.clock.now() };
         let opened = match self.routes.get(message_type) {
             Some(route) => route.open(&mut self.gate, &sealed, &mut self.directory, self.identity.epoch, arrival),
             // A controller of this tier has no use for it, whoever signed it.
             None => Err(Refused { refusal: Refusal::WrongRecipient, key: Some(*sealed.key()), header: None }),
         };
-        opened.map_err(|refused| (Some(message_type), refused))
+        opened.map_err(|refused| Turned::Refused(Some(message_type), refused))
+    }
+
+    /// Anybody may ask to be validated, so nothing is computed for one who asks too often.
+    fn count(&mut self, message_type: MessageType, source: &str) -> Result<(), Turned> {
+        if !matches!(message_type, MessageType::ValidationRequest | MessageType::ChallengeResponse) {
+            return Ok(());
+        }
+        match self.attempts.ask(source, self.clock.now()) {
+            Attempt::Allowed(_) => Ok(()),
+            Attempt::LimitReached => Err(Turned::Limited { is_news: true }),
+            Attempt::Limited => Err(Turned::Limited { is_news: false }),
+        }
     }
 
     fn inspect(&mut self, arrived: Arrived) -> Next {
@@ -309,7 +338,11 @@ impl PostActor {
                 self.owed.extend(opening.switched.take().map(Owed::Switched));
                 Next::HandOn(opening)
             }
-            Err((message_type, refused)) => {
+            Err(Turned::Limited { is_news }) => {
+                let told = || limit_reached(&arrived.source, &self.identity.id, self.clock.now());
+                Next::Ignore(is_news.then(|| Box::new(told())))
+            }
+            Err(Turned::Refused(message_type, refused)) => {
                 let detail = chain(&refused.refusal);
                 if let Refusal::Cloned { sender } = &refused.refusal {
                     self.owed.push(Owed::Locked {
@@ -347,6 +380,12 @@ impl PostActor {
     fn go_on(&mut self, next: Next, ctx: &mut Context<Self>) {
         match next {
             Next::HandOn(opening) => self.hand_on(opening),
+            Next::Ignore(None) => {}
+            Next::Ignore(Some(event)) => {
+                warn!(source = event.subject, "asks to be validated too often; it is not looked at for a while");
+                self.ledger.tell(*event);
+                self.write(ctx);
+            }
             Next::Refuse(complaint, answer) => {
                 debug!(reason = %complaint.reason, detail = complaint.detail, source = complaint.source, "refused");
                 if let Some(answer) = answer {

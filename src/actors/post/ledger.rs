@@ -42,6 +42,11 @@ impl Ledger {
         self.queue(told.into_iter().flat_map(|told| told.events(own, clock.now())));
     }
 
+    /// Tells of this.
+    pub fn tell(&mut self, event: NewEvent) {
+        self.queue(std::iter::once(event));
+    }
+
     fn queue(&mut self, events: impl Iterator<Item = NewEvent>) {
         for event in events {
             if self.waiting.len() < MOST_WAITING {

@@ -3,6 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use serde_json::json;
+
+use crate::domain::controller::ControllerId;
+use crate::domain::event::{EventType, NewEvent};
+use crate::domain::reason::Reason;
 use crate::domain::time::Timestamp;
 
 /// A source's right to ask is one request a second, and five at once.
@@ -70,6 +75,17 @@ impl Attempts {
         }
         counted.due = due;
         Attempt::Allowed(Permit { source: source.to_owned() })
+    }
+}
+
+/// What is told when a source begins to ask too often.
+pub fn limit_reached(source: &str, own: &ControllerId, now: Timestamp) -> NewEvent {
+    NewEvent {
+        event_type: EventType::AttemptsLimited,
+        actor: own.to_string(),
+        subject: source.to_owned(),
+        timestamp: now,
+        payload: json!({ "reason": Reason::TooManyAttempts, "source": source }),
     }
 }
 

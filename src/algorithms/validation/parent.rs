@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::algorithms::trust::authority::{Authority, Order};
 use crate::algorithms::trust::chain::Trust;
-use crate::algorithms::validation::attempts::{Attempt, Attempts, Permit};
+use crate::algorithms::validation::attempts::{self, Attempt, Attempts, Permit};
 use crate::algorithms::validation::decision::{
     Admission, Change, Decider, Decision, Reply, Subject, UNWRITTEN, refusal,
 };
@@ -109,16 +109,7 @@ impl Parent {
         match self.attempts.ask(source, office.trust.now) {
             Attempt::Allowed(permit) => Ok(permit),
             Attempt::Limited => Err(Vec::new()),
-            Attempt::LimitReached => {
-                let payload = json!({ "reason": Reason::TooManyAttempts, "source": source });
-                Err(vec![NewEvent {
-                    event_type: EventType::AttemptsLimited,
-                    actor: office.id.to_string(),
-                    subject: source.to_owned(),
-                    timestamp: office.trust.now,
-                    payload,
-                }])
-            }
+            Attempt::LimitReached => Err(vec![attempts::limit_reached(source, office.id, office.trust.now)]),
         }
     }
 
