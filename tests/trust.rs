@@ -1,0 +1,10 @@
+//! How controllers come to trust each other, through their actors and over the bus.
+
+#[path = "trust/attacks.rs"]
+mod attacks;
+#[path = "trust/intruder.rs"]
+mod intruder;
+#[path = "trust/join.rs"]
+mod join;
+#[path = "trust/stage.rs"]
+mod stage;
