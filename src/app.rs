@@ -17,6 +17,7 @@ pub mod keys;
 pub mod logging;
 pub mod maintenance;
 pub mod privileges;
+pub mod registry;
 pub mod reload;
 pub mod scan;
 pub mod since;

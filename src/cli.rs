@@ -3,6 +3,7 @@
 mod args;
 mod audit;
 mod configuration;
+mod controllers;
 mod daemon;
 mod devices;
 mod events;
@@ -10,6 +11,7 @@ mod maintenance;
 mod output;
 mod scan;
 mod status;
+mod token;
 
 use std::process::ExitCode;
 
@@ -40,6 +42,8 @@ fn run(cli: Cli) -> Result<(), Ended> {
         Some(Command::Device(args)) => devices::show(&args),
         Some(Command::Events(args)) => events::run(&args),
         Some(Command::Status(args)) => status::run(&args),
+        Some(Command::Token(command)) => token::run(&command),
+        Some(Command::Controllers(command)) => controllers::run(&command),
         Some(Command::Init(args)) => maintenance::init(&args),
         Some(Command::Nib(NibCommand::Check(args))) => maintenance::check(&args),
         Some(Command::Nib(NibCommand::Backup(args))) => maintenance::backup(&args),

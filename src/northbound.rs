@@ -5,8 +5,10 @@
 
 pub mod audit;
 mod caller;
+mod controllers;
 mod discovery;
 pub mod http;
 mod inventory;
 mod problem;
 mod status;
+mod tokens;

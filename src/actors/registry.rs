@@ -17,7 +17,7 @@ use actix::{Actor, AtomicResponse, Context, Handler, Message, Recipient, Respons
 use super::nib::Nib;
 use super::post::Acquaint;
 use super::{Ping, hand};
-use crate::algorithms::validation::operator::{Act, ActError, Acted, TokenOrder};
+use crate::algorithms::validation::operator::{Act, ActError, Acted};
 use crate::domain::change::Change;
 use crate::domain::controller::ControllerId;
 use crate::domain::entropy::{Entropy, NoEntropy, octets};
@@ -29,6 +29,7 @@ use crate::nib::{NibError, NibReader};
 
 mod summary;
 
+pub use crate::algorithms::validation::operator::TokenOrder;
 pub use summary::{ControllerSummary, TokenStanding, TokenSummary};
 
 /// The rows of one page of a list.

@@ -14,10 +14,12 @@ use std::sync::Arc;
 
 use crate::actors::health::{HealthActor, Identity};
 use crate::actors::nib::{Close, Nib, NibActor};
+use crate::actors::registry::RegistryActor;
 use crate::app::client::{AskError, Request, ask};
 use crate::app::clock::SystemClock;
 use crate::app::config::Config;
 use crate::app::controller::{OpenNib, actor};
+use crate::app::entropy::SystemEntropy;
 use crate::app::failure::Failure;
 use crate::app::folder::{DataFolder, FolderError};
 use crate::app::maintenance::open_in;
@@ -136,8 +138,10 @@ impl Alone {
             version: env!("CARGO_PKG_VERSION"),
             started_at: clock.now(),
         };
-        let health = HealthActor::new(identity, clock).start();
+        let health = HealthActor::new(identity, Arc::clone(&clock)).start();
         let way = Nib::new(nib.clone().recipient(), nib.clone().recipient(), seed);
-        Ok(Self { nib, parts: Parts { health, nib: Some(way), discovery: None, audit: None, user_name } })
+        let registry = RegistryActor::new(way.clone(), None, clock, Arc::new(SystemEntropy)).start();
+        let parts = Parts { health, nib: Some(way), discovery: None, registry: Some(registry), audit: None, user_name };
+        Ok(Self { nib, parts })
     }
 }

@@ -134,6 +134,7 @@ impl LocalController {
             health: health.clone(),
             nib: Some(Nib::new(nib.clone().recipient(), nib.clone().recipient(), seed)),
             discovery: Some(discovery.clone().recipient()),
+            registry: None,
             audit: None,
             user_name,
         };

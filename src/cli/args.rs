@@ -1,9 +1,16 @@
 //! The arguments.
 
+mod acts;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use secrecy::SecretString;
+
+pub use self::acts::{
+    ControllersCommand, ControllersListArgs, ControllersReinstateArgs, ControllersRevokeArgs, ControllersShowArgs,
+    TokenCommand, TokenIssueArgs, TokenListArgs, TokenRevokeArgs,
+};
 
 const DAEMON_EXAMPLES: &str = "\
 Examples:
@@ -118,6 +125,12 @@ pub enum Command {
     Events(EventsArgs),
     /// Tell how the controller of a data folder does
     Status(StatusArgs),
+    /// Make, list or take back the tokens with which controllers join
+    #[command(subcommand)]
+    Token(TokenCommand),
+    /// List, show, revoke or reinstate the controllers below
+    #[command(subcommand)]
+    Controllers(ControllersCommand),
     /// Create the NIB, or bring it up to date
     Init(InitArgs),
     /// Check or copy the NIB

@@ -5,15 +5,16 @@ use std::os::unix::net::UnixListener;
 
 use actix::{Addr, Recipient};
 use actix_web::dev::Server;
-use actix_web::{App, HttpServer, web};
+use actix_web::{App, HttpRequest, HttpServer, web};
 
 pub use super::caller::UserName;
 use super::caller::meet;
 use super::problem::{Cause, Problem};
-use super::{audit, discovery, inventory, status};
+use super::{audit, controllers, discovery, inventory, status, tokens};
 use crate::actors::discovery::StartCycle;
 use crate::actors::health::HealthActor;
 use crate::actors::nib::Nib;
+use crate::actors::registry::RegistryActor;
 
 /// Whom the API of a controller asks. It has no resources for what is not there.
 #[derive(Clone)]
@@ -24,6 +25,8 @@ pub struct Parts {
     pub nib: Option<Nib>,
     /// Discovers.
     pub discovery: Option<Recipient<StartCycle>>,
+    /// Decides who belongs below.
+    pub registry: Option<Addr<RegistryActor>>,
     /// Signs the heads of the event log.
     pub audit: Option<audit::Heads>,
     /// What users of the system are called.
@@ -68,14 +71,20 @@ pub fn routes(parts: Parts) -> impl FnOnce(&mut web::ServiceConfig) {
             paths.extend(discovery::PATHS);
             discovery::configure(config, discovery);
         }
+        if let Some(registry) = parts.registry {
+            paths.extend(tokens::PATHS.iter().chain(controllers::PATHS));
+            config.app_data(web::Data::new(registry));
+            tokens::configure(config);
+            controllers::configure(config);
+        }
         if let Some(heads) = parts.audit {
             paths.extend(audit::PATHS);
             audit::configure(config, heads);
         }
         let listed = paths.join(", ");
-        let unknown = move || {
-            let problem = Problem::new(Cause::Missing, "NOT_FOUND", format!("there are {listed}"));
-            async move { Err::<&str, _>(problem) }
+        let unknown = move |request: HttpRequest| {
+            let detail = format!("this controller has nothing at {}; there are {listed}", request.path());
+            async move { Err::<&str, _>(Problem::new(Cause::Missing, "NO_SUCH_RESOURCE", detail)) }
         };
         config
             .app_data(parts.user_name)

@@ -14,6 +14,7 @@ use crate::actors::audit::AuditError;
 use crate::actors::discovery::Refused;
 use crate::actors::discovery::cycle::chain;
 use crate::actors::nib::NibError;
+use crate::actors::registry::RegistryError;
 
 /// What a handler answers.
 pub type Answer = Result<HttpResponse, Problem>;
@@ -142,6 +143,20 @@ impl From<Refused> for Problem {
         match refused {
             Refused::Running => Self::new(Cause::Conflict, "CYCLE_RUNNING", refused),
             Refused::Stopping => stopping(),
+        }
+    }
+}
+
+impl From<RegistryError> for Problem {
+    fn from(error: RegistryError) -> Self {
+        match error {
+            RegistryError::Refused(refused) if refused.is_missing() => {
+                Self::new(Cause::Missing, refused.reason(), refused)
+            }
+            RegistryError::Refused(refused) => Self::new(Cause::Conflict, refused.reason(), refused),
+            RegistryError::Nameless => Self::new(Cause::Conflict, "NOT_VALIDATED", error),
+            RegistryError::Nib(error) => error.into(),
+            RegistryError::NoEntropy(_) => Self::of(Cause::Failed, "NO_ENTROPY", &error),
         }
     }
 }

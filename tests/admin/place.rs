@@ -94,6 +94,7 @@ impl Place {
             health: health.clone(),
             nib: Some(Nib::new(nib.clone().recipient(), nib.clone().recipient(), 1)),
             discovery: Some(Cycles(Arc::clone(&cycles)).start().recipient()),
+            registry: None,
             audit: None,
             user_name,
         };

@@ -97,7 +97,7 @@ async fn a_cycle_is_started_or_waited_for_and_refusals_are_problems() {
 async fn what_is_not_there_and_what_cannot_be_done_to_it_are_problems() {
     let place = Place::start();
     let missing = place.refusal(&Request::get("/api/v1/nothing")).await;
-    assert_eq!((missing.status, missing.reason.as_str()), (404, "NOT_FOUND"));
+    assert_eq!((missing.status, missing.reason.as_str()), (404, "NO_SUCH_RESOURCE"));
     assert!(missing.detail.contains("/api/v1/devices"), "{missing:?}");
     let read = place.refusal(&Request::get("/api/v1/discovery/cycles")).await;
     assert_eq!((read.status, read.detail.as_str()), (405, "this resource takes POST"));

@@ -68,7 +68,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("ring", &["wire", "algorithms"]),
     ("rusqlite", &["nib"]),
     ("rustix", &["nib", "southbound", "app", "cli"]),
-    ("secrecy", &["domain", "wire", "app", "cli"]),
+    ("secrecy", &["domain", "wire", "northbound", "app", "cli"]),
     ("serde", EVERYWHERE),
     ("serde_json", EVERYWHERE),
     ("serde_json_canonicalizer", &["wire"]),

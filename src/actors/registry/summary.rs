@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::domain::controller::{ControllerId, Region, Role};
 use crate::domain::key::PublicKey;
@@ -12,7 +12,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::token::{TokenId, TokenRow};
 
 /// What can still be done with a token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TokenStanding {
     /// A controller can join with it.
@@ -28,7 +28,7 @@ pub enum TokenStanding {
 }
 
 /// A token without its secret and without the secret's hash, which would do in its place.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenSummary {
     /// By which it is named.
     pub id: TokenId,
@@ -78,7 +78,7 @@ impl TokenSummary {
 }
 
 /// A controller below this one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ControllerSummary {
     /// Its name.
     pub id: ControllerId,

@@ -96,6 +96,27 @@ pub enum ActError {
     Done(String),
 }
 
+impl ActError {
+    /// The code for programs.
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::Tier { .. } => "CONTROLLER_TYPE_NOT_PERMITTED",
+            Self::Region { .. } => "REGION_NOT_SERVED_BY_THIS_RC",
+            Self::Slug { .. } => "INVALID_REGION",
+            Self::NoToken(_) => "UNKNOWN_TOKEN",
+            Self::Used { .. } => "BOOTSTRAP_TOKEN_ALREADY_CONSUMED",
+            Self::NoController(_) => "UNKNOWN_CONTROLLER",
+            Self::Standing { .. } => "WRONG_STANDING",
+            Self::Done(_) => "DONE_ALREADY",
+        }
+    }
+
+    /// Whether what it is about is not there.
+    pub const fn is_missing(&self) -> bool {
+        matches!(self, Self::NoToken(_) | Self::NoController(_))
+    }
+}
+
 impl Act<'_> {
     fn event(&self, event_type: EventType, subject: &impl ToString, mut payload: Value) -> NewEvent {
         if let Value::Object(members) = &mut payload {

@@ -1,0 +1,91 @@
+//! `pdsno controllers`.
+
+use super::args::{
+    ControllersCommand, ControllersListArgs, ControllersReinstateArgs, ControllersRevokeArgs, ControllersShowArgs,
+    PlainFormat,
+};
+use super::devices::folder_configuration;
+use super::output::{self, Ended, one_line};
+use crate::app::failure::Failure;
+use crate::app::registry::{ControllerSummary, controller, controllers, reinstate, revoke};
+use crate::domain::controller::ControllerId;
+
+pub fn run(command: &ControllersCommand) -> Result<(), Ended> {
+    match command {
+        ControllersCommand::List(args) => list(args),
+        ControllersCommand::Show(args) => show(args),
+        ControllersCommand::Revoke(args) => take_back(args),
+        ControllersCommand::Reinstate(args) => let_in(args),
+    }
+}
+
+fn list(args: &ControllersListArgs) -> Result<(), Ended> {
+    let config = folder_configuration(&args.chosen)?;
+    let list = controllers(&config)?;
+    if args.format == PlainFormat::Json {
+        return output::json(&list);
+    }
+    let mut table =
+        output::table(&["NAME", "ROLE", "REGION", "STANDING", "POLICY", "CERTIFICATE ENDS", "LAST CONTACT"]);
+    for controller in &list.controllers {
+        table.add_row([
+            controller.id.to_string(),
+            controller.role.to_string(),
+            controller.region.to_string(),
+            controller.standing.to_string(),
+            or_dash(controller.policy_version),
+            controller.expires_at.to_string(),
+            or_dash(controller.last_contact),
+        ]);
+    }
+    output::print_table(&table, str::to_owned)
+}
+
+fn show(args: &ControllersShowArgs) -> Result<(), Ended> {
+    let id: ControllerId = args.id.parse().map_err(Failure::usage)?;
+    let config = folder_configuration(&args.chosen)?;
+    let found = controller(&config, &id)?;
+    match args.format {
+        PlainFormat::Json => output::json(&found),
+        PlainFormat::Table => output::text(&sheet(&found)),
+    }
+}
+
+fn sheet(controller: &ControllerSummary) -> String {
+    let reason = controller.standing_reason.as_deref().map(|reason| format!(" ({})", one_line(reason)));
+    let mut lines = vec![
+        ("name", controller.id.to_string()),
+        ("role", controller.role.to_string()),
+        ("region", controller.region.to_string()),
+        ("standing", controller.standing.to_string() + &reason.unwrap_or_default()),
+        ("public key", controller.public_key.to_string()),
+        ("serial", controller.serial.to_string()),
+        ("next serial", or_dash(controller.next_serial)),
+        ("certificate ends", controller.expires_at.to_string()),
+        ("validated by", controller.validated_by.to_string()),
+        ("validated at", controller.validated_at.to_string()),
+        ("token", controller.token.to_string()),
+        ("policy", or_dash(controller.policy_version)),
+        ("last contact", or_dash(controller.last_contact)),
+    ];
+    lines.extend(controller.metadata.iter().map(|(name, value)| (name.as_str(), value.clone())));
+    lines.iter().map(|(name, value)| format!("{:<17} {}\n", one_line(name), one_line(value))).collect()
+}
+
+fn take_back(args: &ControllersRevokeArgs) -> Result<(), Ended> {
+    let id: ControllerId = args.id.parse().map_err(Failure::usage)?;
+    let config = folder_configuration(&args.chosen)?;
+    revoke(&config, &id, &args.reason)?;
+    output::text(&format!("{id} revoked\n"))
+}
+
+fn let_in(args: &ControllersReinstateArgs) -> Result<(), Ended> {
+    let id: ControllerId = args.id.parse().map_err(Failure::usage)?;
+    let config = folder_configuration(&args.chosen)?;
+    reinstate(&config, &id)?;
+    output::text(&format!("{id} let in again\n"))
+}
+
+fn or_dash(value: Option<impl ToString>) -> String {
+    value.map_or_else(|| "-".to_owned(), |value| value.to_string())
+}
