@@ -10,6 +10,8 @@ mod place;
 #[path = "program/run.rs"]
 #[expect(dead_code, reason = "other tests use the rest")]
 mod program;
+#[path = "admin/registry.rs"]
+mod registry;
 #[path = "admin/served.rs"]
 mod served;
 #[path = "admin/socket.rs"]

@@ -9,13 +9,20 @@ use actix_web::dev::ServerHandle;
 use pdsno::actors::discovery::{CycleResult, Refused, StartCycle};
 use pdsno::actors::health::{HealthActor, Identity};
 use pdsno::actors::nib::{Close, Nib, NibActor};
+use pdsno::actors::registry::RegistryActor;
 use pdsno::app::client::{AskError, Refusal, Request, ask};
 use pdsno::app::clock::SystemClock;
+use pdsno::app::entropy::SystemEntropy;
 use pdsno::app::folder::DataFolder;
 use pdsno::app::socket::AdminSocket;
 use pdsno::app::user::user_name;
+use pdsno::domain::change::Change;
 use pdsno::domain::controller::Role;
-use pdsno::domain::time::Clock;
+use pdsno::domain::device::Version;
+use pdsno::domain::digest::Digest;
+use pdsno::domain::number::{Epoch, Serial};
+use pdsno::domain::registry::{Membership, RegistryChange, SignedDocument};
+use pdsno::domain::time::{Clock, Timestamp};
 use pdsno::nib::NibStore;
 use pdsno::nib::sqlite::{OpenMode, SqliteNib};
 use pdsno::nib::writer::NibWriter;
@@ -61,15 +68,45 @@ pub fn folder_with_nib() -> TempDir {
     folder
 }
 
-pub fn make_nib(folder: &Path) -> SqliteNib {
+fn make_nib(folder: &Path) -> SqliteNib {
     let mode = OpenMode::Migrate { actor: "standalone", at: SystemClock::start().now() };
     SqliteNib::open(&folder.join("pdsno.db"), mode).unwrap()
+}
+
+/// A Global Controller, as far as operators need it to be one.
+fn global() -> Change {
+    Change::Registry(RegistryChange::SetMembership(Box::new(Membership {
+        cluster: "site".parse().unwrap(),
+        id: "global_cntl_1".parse().unwrap(),
+        role: Role::Global,
+        region: None,
+        parent: None,
+        pin: Digest::from_bytes([7; 32]),
+        chain: SignedDocument::from_text("{}".to_owned()),
+        serial: Serial::from_number(1),
+        key_file: "first.key".to_owned(),
+        next_key_file: None,
+        next_chain: None,
+        epoch: Epoch::from_number(1),
+        since: Timestamp::from_millis(0),
+        version: Version::FIRST,
+    })))
 }
 
 impl Place {
     /// Starts it on a folder of its own.
     pub fn start() -> Self {
         Self::start_in(TempDir::new().unwrap(), Path::new(""))
+    }
+
+    /// Starts it as a Global Controller.
+    pub fn start_global() -> Self {
+        let folder = folder_with_nib();
+        let mut nib = make_nib(folder.path());
+        nib.commit(&[global()]).unwrap();
+        nib.close().unwrap();
+        drop(nib);
+        Self::start_in(folder, Path::new(""))
     }
 
     /// Starts it on a folder below this one.
@@ -88,13 +125,15 @@ impl Place {
             version: "1.2.3",
             started_at: clock.now(),
         };
+        let way = Nib::new(nib.clone().recipient(), nib.clone().recipient(), 1);
+        let registry = RegistryActor::new(way.clone(), None, clock.clone(), Arc::new(SystemEntropy)).start();
         let health = HealthActor::new(identity, clock).start();
         let cycles = Arc::new(Mutex::new(Vec::new()));
         let parts = Parts {
             health: health.clone(),
-            nib: Some(Nib::new(nib.clone().recipient(), nib.clone().recipient(), 1)),
+            nib: Some(way),
             discovery: Some(Cycles(Arc::clone(&cycles)).start().recipient()),
-            registry: None,
+            registry: Some(registry),
             audit: None,
             user_name,
         };

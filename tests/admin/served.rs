@@ -20,7 +20,7 @@ use crate::place::Place;
 use crate::program::{pdsno, run};
 
 /// Sends a request as it is, and returns the answer as it is.
-async fn raw(mut stream: impl Read + Write + Send + 'static, head: &str) -> String {
+pub async fn raw(mut stream: impl Read + Write + Send + 'static, head: &str) -> String {
     let request = format!("{head}\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
     let exchange = web::block(move || {
         stream.write_all(request.as_bytes()).unwrap();
