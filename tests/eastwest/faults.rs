@@ -125,3 +125,27 @@ async fn what_is_on_its_way_when_the_link_is_cut_does_not_arrive() {
     settle().await;
     assert_eq!(parent.octets(), [b"kept"]);
 }
+
+#[actix::test]
+async fn what_is_doubled_and_overtaken_on_the_way_is_taken_once_at_most() {
+    pause();
+    let faults = Faults::new(5);
+    let bus = Bus::with_faults(faults.clone());
+    let clock = VirtualClock::start();
+    let (parent, child) = (Node::start(&bus, PARENT, &clock).await, Node::start(&bus, CHILD, &clock).await);
+    faults.everywhere(BAD);
+    for number in 0..200 {
+        advance(Duration::from_millis(10)).await;
+        child.say(PARENT, number).await.unwrap();
+    }
+    advance(Duration::from_secs(2)).await;
+    settle().await;
+    let heard = parent.heard();
+    let distinct: BTreeSet<u64> = heard.iter().copied().collect();
+    assert_eq!(distinct.len(), heard.len());
+    assert!((120..200).contains(&heard.len()) && !heard.is_sorted(), "{heard:?}");
+    // Only that some came twice was refused, in one event with its alarm.
+    let reasons: BTreeSet<String> = parent.events().iter().map(|event| event.payload["reason"].to_string()).collect();
+    assert_eq!((reasons.into_iter().collect::<Vec<_>>(), parent.events().len()), (vec!["\"REPLAYED\"".to_owned()], 2));
+    assert_eq!(child.told(), []);
+}
