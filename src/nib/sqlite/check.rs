@@ -77,7 +77,7 @@ impl CheckReport {
         row.map_err(|bad| self.add_row(bad)).ok()
     }
 
-    fn add_row(&mut self, bad: BadRow) {
+    pub(super) fn add_row(&mut self, bad: BadRow) {
         self.add(bad.table, Some(bad.key), bad.cell);
     }
 }
