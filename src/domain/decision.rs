@@ -75,3 +75,19 @@ impl EventType {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_decided_has_an_object_and_what_is_flagged_needs_none() {
+        for event_type in EventType::ALL {
+            let (decision, action) = (event_type.decision(), event_type.action());
+            let needs_action = decision.is_some_and(|decision| decision != Decision::Flag);
+            assert_eq!(action.is_some(), needs_action, "{event_type}");
+        }
+        assert_eq!(EventType::ControllerValidated.decision(), Some(Decision::Join));
+        assert_eq!(EventType::MessageRefused.decision(), Some(Decision::Refuse));
+    }
+}

@@ -4,7 +4,8 @@ use std::net::Ipv4Addr;
 use std::sync::mpsc::{Receiver, channel};
 
 use actix::Actor;
-use pdsno::actors::nib::{Close, Commit, LoadDevices, NibActor, READERS};
+use pdsno::actors::nib::{Close, Commit, Freeze, LoadDevices, NibActor, READERS};
+use pdsno::algorithms::audit::startup::{Fault, FaultReason};
 use pdsno::domain::address::MacAddr;
 use pdsno::domain::change::Change;
 use pdsno::domain::device::{Device, DeviceId, DeviceStatus, DeviceType, Version};
@@ -160,4 +161,18 @@ async fn more_questions_than_readers_are_all_answered() {
     for answer in asked {
         answer.await.unwrap().unwrap();
     }
+}
+
+#[actix::test]
+async fn a_frozen_nib_says_which_entry_is_bad_and_goes_on_being_read() {
+    let nib = NibActor::in_memory(Box::new(MemoryNib::new())).unwrap().start();
+    nib.send(Commit(vec![event()])).await.unwrap().unwrap();
+    let fault = |seq| Fault { seq: EventSeq::from_number(seq), reason: FaultReason::Event("actor") };
+    nib.send(Freeze::because(&fault(5))).await.unwrap();
+    nib.send(Freeze::because(&fault(7))).await.unwrap();
+    let refusal = nib.send(Commit(vec![event()])).await.unwrap().unwrap_err();
+    assert!(matches!(refusal, NibError::Corrupt { .. }), "{refusal:?}");
+    let text = refusal.to_string();
+    assert!(text.contains("entry 5 of the event log: its event has another actor"), "{text}");
+    nib.send(LoadDevices).await.unwrap().unwrap();
 }
