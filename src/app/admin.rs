@@ -13,8 +13,10 @@ use serde_json::Value;
 use std::sync::Arc;
 
 use crate::actors::health::{HealthActor, Identity};
-use crate::actors::nib::{Close, Nib, NibActor};
+use crate::actors::membership::keys::KeyStore;
+use crate::actors::nib::{Close, Nib, NibActor, OpenLog};
 use crate::actors::registry::RegistryActor;
+use crate::algorithms::audit::seal::LogSealer;
 use crate::app::client::{AskError, Request, ask};
 use crate::app::clock::SystemClock;
 use crate::app::config::Config;
@@ -22,10 +24,12 @@ use crate::app::controller::{OpenNib, actor};
 use crate::app::entropy::SystemEntropy;
 use crate::app::failure::Failure;
 use crate::app::folder::{DataFolder, FolderError};
+use crate::app::keys::KeyFiles;
 use crate::app::maintenance::open_in;
 use crate::app::socket::AdminSocket;
 use crate::app::user::user_name;
 use crate::domain::controller::Role;
+use crate::domain::origin::Origin;
 use crate::domain::time::Clock;
 use crate::nib::writer::NibWriter;
 use crate::northbound::http::{Listeners, Parts, serve};
@@ -103,6 +107,7 @@ async fn attempt(config: &Config, folder: &Path, request: &Request) -> Result<Va
 /// The actors that can be asked without the rest of a controller.
 struct Alone {
     nib: Addr<NibActor>,
+    way: Nib,
     parts: Parts,
 }
 
@@ -112,6 +117,7 @@ async fn alone(config: &Config, folder: &DataFolder, request: &Request) -> Resul
     let (socket, listener) = AdminSocket::bind(folder).map_err(Failure::usage)?;
     let controller = Alone::start(config, OpenNib::new(Box::new(store)).map_err(Failure::Failed)?, clock)
         .map_err(Failure::Failed)?;
+    controller.open_log(folder.path()).await.context("its log cannot be written").map_err(Failure::Usage)?;
     let listeners = Listeners { tcp: None, admin: Some(listener) };
     let server = serve(listeners, controller.parts).context("cannot serve").map_err(Failure::Failed)?;
     let handle = server.handle();
@@ -141,7 +147,24 @@ impl Alone {
         let health = HealthActor::new(identity, Arc::clone(&clock)).start();
         let way = Nib::new(nib.clone().recipient(), nib.clone().recipient(), seed);
         let registry = RegistryActor::new(way.clone(), None, clock, Arc::new(SystemEntropy)).start();
-        let parts = Parts { health, nib: Some(way), discovery: None, registry: Some(registry), audit: None, user_name };
-        Ok(Self { nib, parts })
+        let known = Some(way.clone());
+        let parts = Parts { health, nib: known, discovery: None, registry: Some(registry), audit: None, user_name };
+        Ok(Self { nib, way, parts })
+    }
+
+    /// Makes what is written from here on entries of the log, where the controller has a name and so
+    /// the log an origin.
+    async fn open_log(&self, folder: &Path) -> anyhow::Result<()> {
+        let Some(own) = self.way.ask(|reader| reader.membership()).await? else { return Ok(()) };
+        // As a start does it: the next key is used as soon as there is a certificate for it.
+        let file = match (own.next_chain, own.next_key_file) {
+            (Some(_), Some(next)) => next,
+            _ => own.key_file,
+        };
+        let key = KeyFiles::new(folder, Arc::new(SystemEntropy)).load(&file)?;
+        let key = key.with_context(|| format!("the key {file} of {} is missing in {}", own.id, folder.display()))?;
+        let origin = Origin::new(&own.cluster, &own.id);
+        let sealer = LogSealer::new(origin, Arc::new(key), Arc::new(SystemEntropy));
+        Ok(self.nib.send(OpenLog(Box::new(sealer))).await??)
     }
 }

@@ -2,16 +2,27 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
+use pdsno::actors::membership::keys::KeyStore;
 use pdsno::app::admin::request;
 use pdsno::app::client::{Request, Verb};
 use pdsno::app::config::{Config, Flags, Sources, load};
+use pdsno::app::entropy::SystemEntropy;
 use pdsno::app::failure::Failure;
 use pdsno::app::folder::DataFolder;
+use pdsno::app::keys::KeyFiles;
+use pdsno::app::registry::{issue_token, tokens};
+use pdsno::domain::controller::Role;
+use pdsno::domain::event::EventType;
+use pdsno::domain::token::TokenLifetime;
+use pdsno::nib::sqlite::SqliteReader;
+use pdsno::nib::{LogReader, NibReader, RegistryReader};
+use pdsno::wire::entry;
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::place::folder_with_nib;
+use crate::place::{folder_of_global, folder_with_nib};
 use crate::program::listing;
 
 fn config(folder: &Path) -> Config {
@@ -32,6 +43,34 @@ fn without_a_controller_the_nib_answers_and_nothing_is_left() {
     let cycle = Request::change(Verb::Post, "/api/v1/discovery/cycles", None);
     let refusal = request(&config(folder.path()), &cycle).unwrap_err();
     assert!(matches!(refusal, Failure::Failed(_)), "{refusal}");
+}
+
+#[test]
+fn what_is_done_without_a_controller_is_an_entry_of_its_log() {
+    let folder = folder_of_global();
+    let key = KeyFiles::new(folder.path(), Arc::new(SystemEntropy)).create("first.key").unwrap();
+    let config = config(folder.path());
+    let region = "zone-A".parse().unwrap();
+    let issued = issue_token(&config, Role::Regional, &region, TokenLifetime::default()).unwrap();
+    assert_eq!(tokens(&config).unwrap().tokens[0].id, issued.id);
+
+    let reader = SqliteReader::open(&folder.path().join("pdsno.db")).unwrap();
+    let event = reader.last_event(EventType::BootstrapTokenIssued).unwrap().unwrap();
+    assert_eq!(event.payload["by"]["uid"], rustix::process::geteuid().as_raw());
+    let entry = reader.entries(event.seq, 1).unwrap().remove(0).sealed;
+    assert!(entry::is_signed(&entry.body, &entry.signature, &key.public_key()));
+    assert_eq!(reader.edge().unwrap().size, event.seq.number() + 1);
+}
+
+#[test]
+fn without_its_key_nothing_is_done() {
+    let folder = folder_of_global();
+    let region = "zone-A".parse().unwrap();
+    let refusal = issue_token(&config(folder.path()), Role::Regional, &region, TokenLifetime::default());
+    let text = refusal.err().unwrap().to_string();
+    assert!(text.contains("the key first.key of global_cntl_1 is missing"), "{text}");
+    let reader = SqliteReader::open(&folder.path().join("pdsno.db")).unwrap();
+    assert_eq!(reader.tokens(None, 10).unwrap(), []);
 }
 
 #[test]

@@ -93,6 +93,15 @@ fn global() -> Change {
     })))
 }
 
+/// The same of a Global Controller, without its key.
+pub fn folder_of_global() -> TempDir {
+    let folder = TempDir::new().unwrap();
+    let mut nib = make_nib(folder.path());
+    nib.commit(&[global()]).unwrap();
+    nib.close().unwrap();
+    folder
+}
+
 impl Place {
     /// Starts it on a folder of its own.
     pub fn start() -> Self {
@@ -101,12 +110,7 @@ impl Place {
 
     /// Starts it as a Global Controller.
     pub fn start_global() -> Self {
-        let folder = folder_with_nib();
-        let mut nib = make_nib(folder.path());
-        nib.commit(&[global()]).unwrap();
-        nib.close().unwrap();
-        drop(nib);
-        Self::start_in(folder, Path::new(""))
+        Self::start_in(folder_of_global(), Path::new(""))
     }
 
     /// Starts it on a folder below this one.
@@ -126,7 +130,8 @@ impl Place {
             started_at: clock.now(),
         };
         let way = Nib::new(nib.clone().recipient(), nib.clone().recipient(), 1);
-        let registry = RegistryActor::new(way.clone(), None, clock.clone(), Arc::new(SystemEntropy)).start();
+        let registry =
+            RegistryActor::new(way.clone(), None, Arc::<SystemClock>::clone(&clock), Arc::new(SystemEntropy)).start();
         let health = HealthActor::new(identity, clock).start();
         let cycles = Arc::new(Mutex::new(Vec::new()));
         let parts = Parts {
