@@ -47,7 +47,9 @@ fn on(folder: &Path, arguments: &[&str]) -> Command {
 /// The words after `Commands:` in a help text.
 fn commands_of(help: &str) -> Vec<&str> {
     let lines = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
-    lines.filter_map(|line| line.split_whitespace().next()).filter(|name| *name != "help").collect()
+    // A line that is indented further goes on with what the one before it says.
+    let names = lines.filter_map(|line| line.strip_prefix("  ").filter(|line| !line.starts_with(' ')));
+    names.filter_map(|line| line.split_whitespace().next()).filter(|name| *name != "help").collect()
 }
 
 /// Calls `see` with each command that does something, and its help.
@@ -88,6 +90,11 @@ fn the_help_of_every_command_has_examples() -> Tested {
         "init",
         "nib check",
         "nib backup",
+        "audit list",
+        "audit checkpoint",
+        "audit verify",
+        "audit prove",
+        "audit export",
         "config check",
         "config show",
         "completions",
