@@ -23,10 +23,9 @@ pub mod nib;
 pub mod post;
 pub mod presence;
 pub mod registry;
-pub mod sweeper;
-pub mod validation;
 pub mod report;
 pub mod sweeper;
+pub mod validation;
 pub mod view;
 
 use std::time::Duration;

@@ -93,8 +93,7 @@ async fn silence_is_told_once_and_its_end_is_seen() {
 /// A controller is put back to an old copy of its NIB, after which other things happen there.
 async fn restored(tier: &'static str, more: usize) -> (Scene, Node, Node, Node) {
     let (mut scene, global, regional, local) = cluster().await;
-    let (victim, witness, other) =
-        if tier == LOCAL { (local, regional, global) } else { (regional, global, local) };
+    let (victim, witness, other) = if tier == LOCAL { (local, regional, global) } else { (regional, global, local) };
     let (path, copy) = (scene.path(&format!("{tier}.db")), scene.path("copy.db"));
     backup(&path, &copy).unwrap();
     victim.happen(20).await;

@@ -186,7 +186,9 @@ fn a_log_that_breaks_its_own_rules_is_not_verified() {
     store.open_log(Box::new(sealer(&own, 2))).unwrap();
     let after = rest.reader.edge().unwrap().size;
     let twice = rest.reader.last_event(EventType::ControllerValidated).unwrap().unwrap();
-    store.commit(&[Change::Append(happened(&own.id, EventType::ControllerValidated, &twice.subject, twice.payload))]).unwrap();
+    store
+        .commit(&[Change::Append(happened(&own.id, EventType::ControllerValidated, &twice.subject, twice.payload))])
+        .unwrap();
     let head = signed_head(REGIONAL, store.reader().unwrap().as_ref());
     store.commit(&[Change::Log(LogChange::PutHead { head, after: Some(after) })]).unwrap();
     drop(store);
@@ -223,12 +225,19 @@ fn one_event_is_proven_up_to_the_global_controller() {
     assert_eq!(read_proof(&path).unwrap(), proof);
     let examination = verify_paths(&[&path], root()).unwrap().remove(0);
     assert_eq!((examination.outcome, &examination.findings), (Outcome::Verified, &Vec::new()));
-    for part in ["entry 4 CONFIG_RELOADED", "cosigned by pdsno/prod/regional_cntl_zoneA_1", "cosigned by pdsno/prod/global_cntl_1"] {
+    for part in [
+        "entry 4 CONFIG_RELOADED",
+        "cosigned by pdsno/prod/regional_cntl_zoneA_1",
+        "cosigned by pdsno/prod/global_cntl_1",
+    ] {
         assert!(examination.checked.iter().any(|line| line.contains(part)), "{part}: {:?}", examination.checked);
     }
     // The step above says another head than the one below it.
     let other = prove(Rest::new(LOCAL, &[10]).reader.as_ref(), "4".parse().unwrap()).unwrap();
-    let mixed = pdsno::wire::evidence::ProofFile::new(vec![other.steps[0].clone(), proof.steps[1].clone()], proof.chains.clone());
+    let mixed = pdsno::wire::evidence::ProofFile::new(
+        vec![other.steps[0].clone(), proof.steps[1].clone()],
+        proof.chains.clone(),
+    );
     let path = local.path("mixed.json");
     write_new(&path, &proof_text(&mixed.unwrap()).unwrap()).unwrap();
     assert_eq!(outcome(&path), Outcome::NotVerified(Some(4)));
@@ -257,7 +266,8 @@ fn independent_implementations_agree_with_an_export() {
         tree.push(entry::leaf(&read.body.0, &read.signature));
     }
     let heads = fs::read(folder.join("heads.jsonl")).unwrap();
-    let newest: HeadLine = read_line(heads.split_inclusive(|octet| *octet == b'\n').next_back().unwrap(), "it").unwrap();
+    let newest: HeadLine =
+        read_line(heads.split_inclusive(|octet| *octet == b'\n').next_back().unwrap(), "it").unwrap();
     let note = SignedCheckpoint::parse(newest.checkpoint.as_bytes()).unwrap();
     assert_eq!(tree.len(), note.head().size);
     assert_eq!(tree.root().as_bytes().as_slice(), note.head().root.as_bytes());

@@ -164,7 +164,8 @@ impl Node {
 
     /// Something happens here.
     pub async fn happen(&self, count: usize) {
-        let event = |number: usize| happened(&self.own.id, EventType::ConfigReloaded, &format!("file {number}"), json!({}));
+        let event =
+            |number: usize| happened(&self.own.id, EventType::ConfigReloaded, &format!("file {number}"), json!({}));
         self.nib.commit((0..count).map(|number| Change::Append(event(number))).collect()).await.unwrap();
     }
 }
@@ -359,9 +360,7 @@ fn admit(store: &mut SqliteNib, own: &Own, child: &str) {
         version: Version::FIRST,
     };
     let used = TokenUse { public_key: row.public_key, controller_id: row.id.clone(), at: at(1) };
-    store
-        .commit(&[Change::Registry(RegistryChange::IssueToken(token)), Change::Append(issued)])
-        .unwrap();
+    store.commit(&[Change::Registry(RegistryChange::IssueToken(token)), Change::Append(issued)]).unwrap();
     let admit = RegistryChange::Admit { used, number: 1, controller: Box::new(row) };
     store.commit(&[Change::Registry(admit), Change::Append(validated)]).unwrap();
 }
