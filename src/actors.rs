@@ -20,6 +20,7 @@ pub mod identity;
 pub mod log_check;
 pub mod membership;
 pub mod nib;
+pub mod policy;
 pub mod post;
 pub mod presence;
 pub mod registry;

@@ -317,8 +317,8 @@ where
     }
 }
 
-/// Every controller below.
-fn rows(reader: &dyn NibReader) -> Result<Vec<ControllerRow>, NibError> {
+/// Every controller below, ascending.
+pub(super) fn rows(reader: &dyn NibReader) -> Result<Vec<ControllerRow>, NibError> {
     let mut all: Vec<ControllerRow> = Vec::new();
     loop {
         let page = reader.controllers(all.last().map(|row| &row.id), PAGE)?;

@@ -40,10 +40,10 @@ impl Distribution {
         }
     }
 
-    /// A controller is there; `has` is what it acknowledged before.
-    pub fn online(&mut self, id: ControllerId, has: Option<PolicyVersion>, now: Duration) {
+    /// A controller is there; what it has is not known yet.
+    pub fn online(&mut self, id: ControllerId, now: Duration) {
         let backoff = Backoff::new(self.random.u64(..));
-        self.children.insert(id, Child { has, backoff, due: now });
+        self.children.insert(id, Child { has: None, backoff, due: now });
     }
 
     /// A controller is away: nothing is sent to it.
@@ -51,7 +51,7 @@ impl Distribution {
         self.children.remove(id);
     }
 
-    /// A controller says what it runs.
+    /// What a controller runs, as it says or as is written about it.
     pub fn acknowledged(&mut self, id: &ControllerId, has: Option<PolicyVersion>) {
         if let Some(child) = self.children.get_mut(id) {
             child.has = has;
@@ -95,10 +95,11 @@ mod tests {
     #[test]
     fn who_lacks_it_is_sent_it_until_he_acknowledges() {
         let mut distribution = Distribution::new(1);
-        distribution.online(id(1), None, seconds(0));
+        distribution.online(id(1), seconds(0));
         assert_eq!((distribution.take_due(seconds(0)), distribution.next()), (vec![], None), "nothing is in effect");
         distribution.set(version(3).unwrap(), seconds(1));
-        distribution.online(id(2), version(3), seconds(1));
+        distribution.online(id(2), seconds(1));
+        distribution.acknowledged(&id(2), version(3));
         assert_eq!(distribution.take_due(seconds(1)), [id(1)]);
         assert_eq!(distribution.take_due(seconds(5)), []);
         let due = distribution.next().unwrap();
@@ -118,7 +119,7 @@ mod tests {
         fn a_silent_child_is_sent_it_ever_less_often(seed: u64) {
             let mut distribution = Distribution::new(seed);
             distribution.set(version(1).unwrap(), seconds(0));
-            distribution.online(id(1), None, seconds(0));
+            distribution.online(id(1), seconds(0));
             let mut sent = 0;
             while let Some(due) = distribution.next().filter(|due| *due < seconds(86_400)) {
                 prop_assert_eq!(distribution.take_due(due), [id(1)]);
