@@ -439,10 +439,12 @@ proptest! {
             view.take(A, next, &of(made_up));
         }
         for place in lost {
-            let key = view.rows.sightings.keys().filter(|(by, _)| *by == id(A)).nth(place).cloned();
-            key.into_iter().for_each(|key| drop(view.rows.sightings.remove(&key)));
+            let told = view.rows.sightings.keys().filter(|(by, _)| *by == id(A)).nth(place).cloned();
+            let removed = told.into_iter().map(|(_, reported)| reported).collect();
+            let next = view.received.get(&id(A)).map_or(1, |seq| seq.number() + 1);
+            view.take(A, next, &Item::Report(Report { removed, ..Report::default() }));
         }
-        locals[0].last = view.received[&id(A)].number();
+        locals[0].last = view.received.get(&id(A)).map_or(0, |seq| seq.number());
         locals[0].snapshot();
         converge(&mut view, &mut locals)?;
     }

@@ -156,7 +156,7 @@ fn a_device_that_would_fill_a_message_is_told_in_part() {
 
 proptest! {
     #[test]
-    fn nothing_is_lost_or_said_twice_by_sharing(lengths in proptest::collection::vec(0_usize..1_000, 0..600), gone in 0_u32..9_000) {
+    fn nothing_is_lost_or_said_twice_by_sharing(lengths in proptest::collection::vec(0_usize..1_000, 0..250), gone in 0_u32..4_000) {
         let devices: Vec<ReportedDevice> = (1..)
             .zip(&lengths)
             .map(|(number, length)| told(&Device { hostname: Some("x".repeat(*length)), ..device(number) }))
