@@ -9,16 +9,16 @@ use pdsno::actors::health::Note;
 use pdsno::actors::identity::{Became, Own};
 use pdsno::actors::membership::keys::{KeyStore, MemoryKeys};
 use pdsno::actors::membership::{MembershipActor, MembershipLinks, MembershipSettings};
-use pdsno::actors::nib::{Nib, NibActor, OpenLog};
+use pdsno::actors::nib::{Nib, NibActor};
 use pdsno::actors::post::{Beginning, Carrier, Delivered, Identity, PostActor, Routes};
 use pdsno::actors::registry::{IssueToken, RegistryActor};
 use pdsno::actors::validation::{Quotas, ValidationActor, ValidationLinks};
+use pdsno::algorithms::audit::seal::LogSealer;
 use pdsno::algorithms::trust::directory::Directory;
 use pdsno::algorithms::validation::operator::TokenOrder;
 use pdsno::domain::controller::{ControllerId, Role};
 use pdsno::domain::entropy::{Entropy, NoEntropy, octets};
-use pdsno::domain::event::{Event, EventType, NewEvent};
-use pdsno::domain::log::{Grown, Place, SealError, Sealer};
+use pdsno::domain::event::{Event, EventType};
 use pdsno::domain::message::BootId;
 use pdsno::domain::number::Epoch;
 use pdsno::domain::operator::Operator;
@@ -28,7 +28,7 @@ use pdsno::domain::time::{Clock, Timestamp};
 use pdsno::domain::token::{BootstrapToken, TokenLifetime};
 use pdsno::eastwest::bus::Bus;
 use pdsno::nib::memory::MemoryNib;
-use pdsno::nib::{EventQuery, NibError, NibReader, NibStore};
+use pdsno::nib::{EventQuery, NibReader, NibStore};
 use pdsno::wire::signature::{KeyPair, PrivateKeyFile};
 use pdsno::wire::validation::{
     Challenge, ChallengeResponse, Metadata, RenewalRequest, RenewalResult, ValidationAck, ValidationRequest,
@@ -68,7 +68,7 @@ pub fn new_key(entropy: &dyn Entropy) -> KeyPair {
     KeyPair::from_pkcs8(PrivateKeyFile::generate(entropy).unwrap().as_bytes()).unwrap()
 }
 
-/// Hears whatever actors tell, and takes the place of the log: entries have tests of their own.
+/// Hears whatever actors tell.
 #[derive(Default)]
 pub struct Ears {
     heard: Arc<Mutex<Heard>>,
@@ -79,7 +79,6 @@ pub struct Heard {
     pub became: Vec<Arc<Own>>,
     pub membership: serde_json::Value,
     pub nudges: usize,
-    pub origins: Vec<String>,
 }
 
 impl Actor for Ears {
@@ -108,28 +107,6 @@ impl Handler<Nudge> for Ears {
 
     fn handle(&mut self, _: Nudge, _: &mut Self::Context) {
         self.heard.lock().unwrap().nudges += 1;
-    }
-}
-
-impl Handler<OpenLog> for Ears {
-    type Result = Result<(), NibError>;
-
-    fn handle(&mut self, OpenLog(sealer): OpenLog, _: &mut Self::Context) -> Self::Result {
-        self.heard.lock().unwrap().origins.push(sealer.origin().to_string());
-        Ok(())
-    }
-}
-
-#[derive(Debug)]
-struct NoSealer(Origin);
-
-impl Sealer for NoSealer {
-    fn origin(&self) -> &Origin {
-        &self.0
-    }
-
-    fn seal(&mut self, _: &Place<'_>, _: &NewEvent) -> Result<Grown, SealError> {
-        Err(SealError { detail: "entries have tests of their own".to_owned() })
     }
 }
 
@@ -195,7 +172,7 @@ impl Stage {
         let keys = keys.unwrap_or_else(|| Arc::new(MemoryKeys::new(Arc::clone(&entropy))));
         let reader = store.reader().unwrap();
         let nib_actor = NibActor::in_memory(store).unwrap().start();
-        let nib = Nib::new(nib_actor.clone().recipient(), nib_actor.recipient(), self.seeds);
+        let nib = Nib::new(nib_actor.clone().recipient(), nib_actor.clone().recipient(), self.seeds);
         let port = self.bus.port().start();
         let carrier = Carrier { dispatch: port.clone().recipient(), attach: port.recipient() };
         let ears = Ears::default();
@@ -222,11 +199,15 @@ impl Stage {
                 Arc::clone(&entropy),
             )
             .start();
+            let ids = Arc::clone(&entropy);
             let links = MembershipLinks {
                 nib: nib.clone(),
-                log: ears.clone().recipient(),
+                log: nib_actor.recipient(),
                 keys: Arc::clone(&keys),
-                sealer: Box::new(|own| Box::new(NoSealer(Origin::new(&own.cluster, &own.id)))),
+                sealer: Box::new(move |own| {
+                    let origin = Origin::new(&own.cluster, &own.id);
+                    Box::new(LogSealer::new(origin, Arc::clone(&own.key), Arc::clone(&ids)))
+                }),
                 assume: post.clone().recipient(),
                 acquaint: post.clone().recipient(),
                 requests: post.clone().recipient(),
