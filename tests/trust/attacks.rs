@@ -241,7 +241,7 @@ async fn attack_9_and_11_a_false_parent_gets_no_proof() {
     stage.bus.detach(&GLOBAL.parse().unwrap());
     let entropy = stage.entropy();
     let key = crate::stage::new_key(entropy.as_ref());
-    let mut impostor = Intruder::called(&stage, GLOBAL.parse().unwrap(), key, entropy.clone()).await;
+    let mut impostor = Intruder::called(&stage, GLOBAL.parse().unwrap(), key, std::sync::Arc::clone(&entropy)).await;
     let joiner = stage.node(Plan::below(GLOBAL, Role::Regional, Some(copy(&token))));
     let request = impostor.hear::<pdsno::wire::validation::ValidationRequest>().await.unwrap();
     let own = crate::stage::new_key(entropy.as_ref());
