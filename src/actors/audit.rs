@@ -26,8 +26,10 @@ use actix::{
     Actor, ActorFutureExt, AsyncContext, AtomicResponse, Context, Handler, Message, Recipient, ResponseActFuture,
     ResponseFuture, WrapFuture,
 };
+use serde_json::{Map, Value, json};
 use tracing::{error, warn};
 
+use super::health::Note;
 use super::identity::{Became, Own};
 use super::nib::Nib;
 use super::post::{Acquaint, Delivered, Send};
@@ -37,7 +39,7 @@ use crate::algorithms::audit::anchor::{Course, Decision};
 use crate::algorithms::audit::own::{INTERVAL, Occasion, REMINDER, RESEND};
 use crate::domain::controller::ControllerId;
 use crate::domain::log::StoredHead;
-use crate::domain::time::Clock;
+use crate::domain::time::{Clock, Timestamp};
 use crate::nib::NibError;
 use crate::wire::anchor::{Checkpoint, CheckpointAnswer};
 use crate::wire::envelope::Destination;
@@ -59,6 +61,8 @@ pub struct Outlets {
     pub acquaint: Recipient<Acquaint>,
     /// Whoever keeps the own log from being written on.
     pub freeze: Recipient<Freeze>,
+    /// Whoever knows how the controller does.
+    pub health: Recipient<Note>,
 }
 
 /// Signs, shows and witnesses heads.
@@ -70,6 +74,10 @@ pub struct AuditActor {
     own: Option<Arc<Own>>,
     /// Why no head of the own log is signed any more.
     halted: Option<String>,
+    /// The size and time of the newest head, for the status.
+    newest: Option<(u64, Timestamp)>,
+    /// The last word for the status.
+    noted: Value,
     /// What the witnesses of the own log are known to have; a cache that their answers fill.
     shown: BTreeMap<ControllerId, Shown>,
     /// The order of the messages of those who are witnessed.
@@ -137,7 +145,8 @@ impl AuditActor {
     pub fn new(nib: Nib, clock: Arc<dyn Clock>, seed: u64, outlets: Outlets) -> Self {
         let random = fastrand::Rng::with_seed(seed);
         let (shown, courses) = (BTreeMap::new(), BTreeMap::new());
-        Self { nib, clock, random, outlets, own: None, halted: None, shown, courses }
+        let (own, halted, newest, noted) = (None, None, None, Value::Null);
+        Self { nib, clock, random, outlets, own, halted, newest, noted, shown, courses }
     }
 
     /// Makes a head if there is a reason to, and shows it.
@@ -164,7 +173,12 @@ impl AuditActor {
         made: Result<Outcome, NibError>,
         ctx: &mut Context<Self>,
     ) -> Result<Option<StoredHead>, AuditError> {
-        match made? {
+        let made = made?;
+        if let Outcome::Rest { head: Some(head), .. } | Outcome::Show { head, .. } = &made {
+            self.newest = Some((head.size, head.at));
+            self.note();
+        }
+        match made {
             Outcome::Rest { head, witnesses } => {
                 // Whoever has not answered for a while may not have heard.
                 if let Some(head) = &head {
@@ -215,11 +229,25 @@ impl AuditActor {
         }));
     }
 
+    /// Tells what an operator wants to see of the log, when it is something new.
+    fn note(&mut self) {
+        let witnesses: Map<_, _> =
+            self.shown.iter().map(|(id, shown)| (id.to_string(), json!(shown.cosigned))).collect();
+        let head = self.newest.map(|(size, at)| json!({ "size": size, "signed_at": at }));
+        let value = json!({ "head": head, "witnesses": witnesses, "halted": self.halted });
+        // What was not taken is said again with the next word.
+        if self.noted != value && self.outlets.health.try_send(Note { section: "audit", value: value.clone() }).is_ok()
+        {
+            self.noted = value;
+        }
+    }
+
     /// Signs no head any more, and lets nothing more be written.
     fn halt(&mut self, why: String, ctx: &mut Context<Self>) {
         error!(reason = %why, "the event log does not hold; nothing more is written or signed");
         let freeze = self.outlets.freeze.clone();
         self.halted = Some(why.clone());
+        self.note();
         ctx.spawn(wrap_future(async move {
             send(&freeze, Freeze(why)).await;
         }));
@@ -230,6 +258,7 @@ impl AuditActor {
             Ok(Answered::Cosigned { size }) => {
                 let shown = self.shown.entry(from.clone()).or_default();
                 shown.cosigned = shown.cosigned.max(size);
+                self.note();
             }
             Ok(Answered::ProveFrom { size, head }) => {
                 self.shown.entry(from.clone()).or_default().cosigned = size;
@@ -266,7 +295,7 @@ impl AuditActor {
         ctx.spawn(wrap_future(async move {
             if let Some(suspended) = decision.suspended {
                 error!(log = %suspended, "a log showed two histories; its controller is suspended");
-                send(&acquaint, Acquaint::Revoke(suspended)).await;
+                send(&acquaint, Acquaint::Suspend(suspended)).await;
             }
             if let Some(body) = answer {
                 send(&answers, Send { to: Destination::Controller(from), body }).await;

@@ -46,6 +46,7 @@ async fn heads_go_up_and_the_global_one_down_and_are_cosigned() {
         let known = [VerifierKey::new(name, SignatureType::CosignatureV1, key(octet).public_key())];
         assert_eq!(note.verify(&known).unwrap().len(), 1, "{}", node.own.id);
     }
+    assert_eq!(local.told.lock().unwrap().noted["witnesses"][REGIONAL], local.size());
     assert_eq!(global.events(EventType::ChildCheckpoint)[0].subject, REGIONAL);
     assert_eq!(regional.events(EventType::AboveCheckpoint)[0].subject, GLOBAL);
 }
@@ -110,6 +111,7 @@ async fn restored(tier: &'static str, more: usize) -> (Scene, Node, Node, Node) 
 
 fn refused(again: &Node, witness: &Node, tier: &str) {
     assert_eq!(again.told.lock().unwrap().frozen.len(), 1, "it writes nothing more");
+    assert!(again.told.lock().unwrap().noted["halted"].is_string());
     assert_eq!(again.events(EventType::LogCorrupt).len(), 1);
     let evidence = witness.reader.evidence().unwrap();
     assert_eq!((evidence.len(), evidence[0].origin.clone()), (1, again.own.origin()));
@@ -118,7 +120,7 @@ fn refused(again: &Node, witness: &Node, tier: &str) {
     assert_eq!(witness.events(EventType::ControllerSuspended).len(), 1);
     let row = witness.reader.controller(&tier.parse().unwrap()).unwrap().unwrap();
     assert_eq!(row.standing, Standing::Suspended);
-    assert_eq!(witness.told.lock().unwrap().revoked, [again.own.id.clone()]);
+    assert_eq!(witness.told.lock().unwrap().suspended, std::slice::from_ref(&again.own.id));
 }
 
 #[actix::test]

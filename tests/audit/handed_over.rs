@@ -281,6 +281,39 @@ fn independent_implementations_agree_with_an_export() {
     assert_eq!((verified.len(), verified[0].name()), (1, "pdsno/prod/regional_cntl_zoneA_1"));
 }
 
+/// Runs the program without a configuration.
+fn pdsno(folder: &Path, arguments: &[&str]) -> (Option<i32>, String) {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_pdsno"));
+    let done = command.args(arguments).current_dir(folder).env_clear().output().unwrap();
+    let said = [done.stdout, done.stderr].map(|octets| String::from_utf8(octets).unwrap());
+    (done.status.code(), said.concat())
+}
+
+#[test]
+fn the_command_line_says_what_was_found_by_its_exit_code() {
+    let rest = Rest::new(REGIONAL, &[10]);
+    let (folder, key) = (rest.folder.path(), root().to_string());
+    let data = ["--data-dir", folder.to_str().unwrap()];
+    let run = |arguments: &[&str]| pdsno(folder, arguments);
+    for arguments in
+        [&["audit", "verify"][..], &["audit", "list"], &["audit", "checkpoint"], &["audit", "export", "out"]]
+    {
+        let (code, said) = run(&[arguments, &data].concat());
+        assert_eq!(code, Some(0), "{arguments:?}: {said}");
+    }
+    assert_eq!(run(&[&["audit", "prove", "5", "proof.json"][..], &data].concat()).0, Some(0));
+    for path in ["out", "proof.json"] {
+        let (code, said) = run(&["audit", "verify", path, "--root-key", &key]);
+        assert!(code == Some(0) && said.contains("not checked:"), "{said}");
+    }
+    assert_eq!(run(&["audit", "verify", "out"]).0, Some(2), "without a key nobody is believed");
+    assert_eq!(run(&["audit", "verify", "nothing", "--root-key", &key]).0, Some(2));
+    assert_eq!(run(&[&["audit", "prove", "5000"][..], &data].concat()).0, Some(2));
+    edit(&folder.join("out"), "entries.jsonl", |lines| drop(lines.remove(7)));
+    let (code, said) = run(&["audit", "verify", "out", "--root-key", &key]);
+    assert!(code == Some(1) && said.contains("the first bad entry is 7"), "{said}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use actix::{Actor, Addr, Context, Handler};
 use pdsno::actors::audit::{AuditActor, Freeze, Outlets};
+use pdsno::actors::health::Note;
 use pdsno::actors::identity::{Became, Own};
 use pdsno::actors::nib::{Nib, NibActor};
 use pdsno::actors::post::{Acquaint, Delivered, Send, SendError};
@@ -77,7 +78,9 @@ type Peers = Arc<Mutex<BTreeMap<ControllerId, Addr<AuditActor>>>>;
 #[derive(Default)]
 pub struct Told {
     pub frozen: Vec<String>,
-    pub revoked: Vec<ControllerId>,
+    pub suspended: Vec<ControllerId>,
+    /// The newest word for the status.
+    pub noted: serde_json::Value,
 }
 
 /// Brings messages to whom they are for, as a PostActor and a bus do.
@@ -131,8 +134,8 @@ impl Handler<Acquaint> for Post {
     type Result = ();
 
     fn handle(&mut self, message: Acquaint, _: &mut Self::Context) {
-        let Acquaint::Revoke(id) = message else { panic!("{message:?}") };
-        self.told.lock().unwrap().revoked.push(id);
+        let Acquaint::Suspend(id) = message else { panic!("{message:?}") };
+        self.told.lock().unwrap().suspended.push(id);
     }
 }
 
@@ -141,6 +144,15 @@ impl Handler<Freeze> for Post {
 
     fn handle(&mut self, Freeze(why): Freeze, _: &mut Self::Context) {
         self.told.lock().unwrap().frozen.push(why);
+    }
+}
+
+impl Handler<Note> for Post {
+    type Result = ();
+
+    fn handle(&mut self, Note { section, value }: Note, _: &mut Self::Context) {
+        assert_eq!(section, "audit");
+        self.told.lock().unwrap().noted = value;
     }
 }
 
@@ -184,7 +196,7 @@ pub struct Scene {
 
 /// The chain of a tier, the one above included.
 pub fn chain(tier: &str) -> (Chain, u8) {
-    let root = Authority::root(key(1), EPOCH, at(0), Duration::from_secs(3_650 * 86_400)).unwrap();
+    let root = Authority::root(Arc::new(key(1)), EPOCH, at(0), Duration::from_secs(3_650 * 86_400)).unwrap();
     if tier == GLOBAL {
         return (root.chain, 1);
     }
@@ -196,7 +208,7 @@ pub fn chain(tier: &str) -> (Chain, u8) {
         max_local_controllers: 64,
     };
     let (certificate, delegation) = root.issue(order(REGIONAL, 2), EPOCH, at(0)).unwrap();
-    let regional = Authority { chain: root.chain.extended(certificate, delegation), key: key(2) };
+    let regional = Authority { chain: root.chain.extended(certificate, delegation), key: Arc::new(key(2)) };
     if tier == REGIONAL {
         return (regional.chain, 2);
     }
@@ -244,7 +256,8 @@ impl Scene {
             checkpoints: post.clone().recipient(),
             answers: post.clone().recipient(),
             acquaint: post.clone().recipient(),
-            freeze: post.recipient(),
+            freeze: post.clone().recipient(),
+            health: post.recipient(),
         };
         let audit = AuditActor::new(nib.clone(), Arc::clone(&self.clock), 1, outlets).start();
         self.peers.lock().unwrap().insert(own.id.clone(), audit.clone());
