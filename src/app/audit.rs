@@ -16,13 +16,13 @@ use crate::algorithms::audit::frontier::Frontier;
 use crate::algorithms::audit::verify::Stored;
 use crate::app::failure::Failure;
 use crate::domain::digest::Digest;
-use crate::domain::event::EventSeq;
+use crate::domain::event::{EventSeq, EventType};
 use crate::domain::key::PublicKey;
 use crate::domain::log::{StoredEntry, StoredHead};
 use crate::domain::origin::Origin;
 use crate::domain::registry::Membership;
 use crate::domain::tree::{TILE_WIDTH, TileHash};
-use crate::nib::{NibError, NibReader};
+use crate::nib::{EventQuery, NibError, NibReader};
 use crate::wire::canonical;
 use crate::wire::checkpoint::SignedCheckpoint;
 use crate::wire::entry;
@@ -63,13 +63,26 @@ fn author(reader: &dyn NibReader) -> Result<Author, Failure> {
     Ok(Author { origin: Origin::new(&membership.cluster, &membership.id), chain, root, membership })
 }
 
-/// Everything that says why the keys of this log may be believed.
-fn chains(author: &Author) -> Result<Vec<Chain>, Failure> {
+/// Everything that says why the keys of this log may be believed: the present certificates, and those that
+/// its own entries tell of, for the keys before.
+fn chains(reader: &dyn NibReader, author: &Author) -> Result<Vec<Chain>, Failure> {
     let next = author.membership.next_chain.as_ref();
     let next = next.map(|next| canonical::read(next.as_str().as_bytes(), "the controller's next certificates"));
     let next =
         next.transpose().context("the controller's next certificates cannot be read").map_err(Failure::Failed)?;
-    Ok(std::iter::once(author.chain.clone()).chain(next).collect())
+    let mut found: Vec<Chain> = std::iter::once(author.chain.clone()).chain(next).collect();
+    let mut query =
+        EventQuery { types: vec![EventType::MembershipGranted, EventType::MembershipRenewed], ..EventQuery::default() };
+    loop {
+        let page = reader.events(&query).map_err(Failure::failed)?;
+        let Some(last) = page.last() else { return Ok(found) };
+        query.from = last.seq.next();
+        for mut event in page {
+            let told = event.payload.get_mut("chain").map(serde_json::Value::take);
+            let told = told.and_then(|chain| serde_json::from_value::<Chain>(chain).ok());
+            found.extend(told.filter(|chain| !found.contains(chain)));
+        }
+    }
 }
 
 /// Tells every entry of a range, in order.
@@ -117,7 +130,7 @@ fn signed(head: &StoredHead) -> Result<SignedCheckpoint, Failure> {
 pub fn verify_own(reader: &dyn NibReader) -> Result<Examination, Failure> {
     let author = author(reader)?;
     let mut grounds = Grounds::new(author.root);
-    grounds.learn(&chains(&author)?);
+    grounds.learn(&chains(reader, &author)?);
     let keys = Keys::new(&grounds, &author.origin);
     // The heads first: what is appended meanwhile is beyond them, and is no truncation.
     let notes = heads(reader, &author.origin, 0)?;

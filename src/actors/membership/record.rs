@@ -1,6 +1,6 @@
 //! What is written of a membership: the row and its event, in one commit.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{begin, keys};
 use crate::actors::nib::Nib;
@@ -131,6 +131,7 @@ fn granted(row: &Membership, now: Timestamp) -> NewEvent {
         "serial": row.serial,
         "pin": row.pin,
         "epoch": row.epoch,
+        "chain": told(&row.chain),
     });
     event(EventType::MembershipGranted, &row.id, payload, now)
 }
@@ -141,8 +142,14 @@ fn given(row: &Membership, next: &Next, now: Timestamp) -> NewEvent {
         "replaces": row.serial,
         "public_key": next.certificate.public_key,
         "expires_at": next.certificate.expires_at,
+        "chain": told(&next.chain),
     });
     event(EventType::MembershipRenewed, &row.id, payload, now)
+}
+
+/// A chain as an event tells it: whoever verifies the log later needs the certificates of earlier keys.
+fn told(chain: &SignedDocument) -> Option<Value> {
+    serde_json::from_str(chain.as_str()).ok()
 }
 
 /// The events of a refusal, or of an answer that was not believed.

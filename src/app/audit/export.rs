@@ -70,7 +70,7 @@ pub fn export(reader: &dyn NibReader, from: u64, to: Option<u64>, folder: &Path)
     let heads: Vec<_> = notes.into_iter().map(|head| HeadLine { checkpoint: head.note }).collect();
     files.insert(HEADS.to_owned(), lines(&heads, &folder.join(HEADS))?);
     files.insert(LINKS.to_owned(), lines(&links, &folder.join(LINKS))?);
-    files.insert(CHAINS.to_owned(), lines(&chains(&author)?, &folder.join(CHAINS))?);
+    files.insert(CHAINS.to_owned(), lines(&chains(reader, &author)?, &folder.join(CHAINS))?);
     let (origin, root) = (author.origin, author.root);
     let manifest = Manifest {
         format: ExportFormat::V1,

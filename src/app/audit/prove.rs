@@ -56,7 +56,7 @@ pub fn prove(reader: &dyn NibReader, key: EventKey) -> Result<ProofFile, Failure
     let stored =
         stored.ok_or_else(|| Failure::Usage(anyhow!("there is no such event in the log {}", author.origin)))?;
     let step = step(reader, &author.origin, stored)?;
-    ProofFile::new(vec![step], chains(&author)?).map_err(Failure::failed)
+    ProofFile::new(vec![step], chains(reader, &author)?).map_err(Failure::failed)
 }
 
 /// A proof with one step more: that this controller took the head of the last step into its own log. Run on
@@ -92,7 +92,7 @@ pub fn extend(reader: &dyn NibReader, proof: ProofFile) -> Result<ProofFile, Fai
             let more = step(reader, &author.origin, stored)?;
             let steps = proof.steps.iter().cloned().chain([more]).collect();
             let mut known = proof.chains.clone();
-            known.extend(chains(&author)?.into_iter().filter(|chain| !proof.chains.contains(chain)));
+            known.extend(chains(reader, &author)?.into_iter().filter(|chain| !proof.chains.contains(chain)));
             return ProofFile::new(steps, known).map_err(Failure::failed);
         }
     }
