@@ -16,6 +16,7 @@ pub mod inventory;
 pub mod keys;
 pub mod logging;
 pub mod maintenance;
+pub mod node;
 pub mod privileges;
 pub mod registry;
 pub mod reload;

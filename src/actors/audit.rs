@@ -31,7 +31,7 @@ use tracing::{error, warn};
 
 use super::health::Note;
 use super::identity::{Became, Own};
-use super::nib::Nib;
+use super::nib::{Freeze, Nib};
 use super::post::{Acquaint, Delivered, Send};
 use super::presence::ParentReached;
 use super::{Ping, REQUEST_DEADLINE};
@@ -109,11 +109,6 @@ pub enum Timer {
     /// Are those below alive?
     Lag,
 }
-
-/// The own log must not be written on: what is there is not what was signed.
-#[derive(Debug, Clone, PartialEq, Eq, Message)]
-#[rtype(result = "()")]
-pub struct Freeze(pub String);
 
 /// Asks for the newest head of the own log, with its cosignatures.
 #[derive(Debug, Clone, Copy, Message)]
@@ -249,7 +244,7 @@ impl AuditActor {
         self.halted = Some(why.clone());
         self.note();
         ctx.spawn(wrap_future(async move {
-            send(&freeze, Freeze(why)).await;
+            send(&freeze, Freeze { reason: why }).await;
         }));
     }
 

@@ -139,6 +139,12 @@ impl MemoryNib {
     pub fn new() -> Self {
         Self::default()
     }
+
+    /// The same NIB as a process finds it that starts after this one: its log is yet to be opened.
+    #[must_use]
+    pub fn reopened(&self) -> Self {
+        Self { state: Arc::clone(&self.state), sealer: None }
+    }
 }
 
 impl NibStore for MemoryNib {

@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use actix::{Actor, Addr, Context, Handler};
-use pdsno::actors::audit::{AuditActor, Freeze, Outlets};
+use pdsno::actors::audit::{AuditActor, Outlets};
 use pdsno::actors::health::Note;
 use pdsno::actors::identity::{Became, Own};
-use pdsno::actors::nib::{Nib, NibActor};
+use pdsno::actors::nib::{Freeze, Nib, NibActor};
 use pdsno::actors::post::{Acquaint, Delivered, Send, SendError};
 use pdsno::algorithms::audit::seal::LogSealer;
 use pdsno::algorithms::trust::authority::{Authority, Order};
@@ -142,7 +142,7 @@ impl Handler<Acquaint> for Post {
 impl Handler<Freeze> for Post {
     type Result = ();
 
-    fn handle(&mut self, Freeze(why): Freeze, _: &mut Self::Context) {
+    fn handle(&mut self, Freeze { reason: why }: Freeze, _: &mut Self::Context) {
         self.told.lock().unwrap().frozen.push(why);
     }
 }

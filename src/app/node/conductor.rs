@@ -1,0 +1,179 @@
+//! Tells the actors what others decided: who the controller is, and which policy holds.
+//!
+//! ```text
+//!   MembershipActor ──Became──────►  Conductor ──Reconfigure, BeginSchedule──► DiscoveryActor
+//!   PolicyActor ──PolicyChanged──►      │    └────Reconfigure──► ViewActor
+//!   app ──LastWords──►                  └─Commit──► NibActor
+//! ```
+//!
+//! Discovery begins when both are known, so nothing is written under another name or by another policy.
+
+use std::sync::Arc;
+
+use actix::fut::wrap_future;
+use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, Recipient, ResponseFuture};
+use serde_json::{Value, json};
+use tracing::{error, info, warn};
+
+use crate::actors::discovery::{self, BeginSchedule, DiscoverySettings, ReportSettings};
+use crate::actors::identity::{Became, Own};
+use crate::actors::nib::Nib;
+use crate::actors::policy::{InEffect, PolicyChanged};
+use crate::actors::report::Wake;
+use crate::actors::view::{self, ViewSettings};
+use crate::actors::{Ping, REQUEST_DEADLINE};
+use crate::algorithms::view::overdue::Limits;
+use crate::domain::change::Change;
+use crate::domain::event::{EventType, NewEvent};
+use crate::domain::time::Clock;
+use crate::nib::NibError;
+
+/// What discovery begins with, and who tells what it found.
+pub(super) struct Reporting {
+    /// As configured; policy and name come in between.
+    pub settings: DiscoverySettings,
+    /// Who sends reports.
+    pub wake: Recipient<Wake>,
+}
+
+/// The way to discovery.
+pub(super) struct Scanning {
+    pub reporting: Reporting,
+    pub reconfigure: Recipient<discovery::Reconfigure>,
+    pub begin: Recipient<BeginSchedule>,
+}
+
+/// Tells the actors what others decided.
+pub struct Conductor {
+    scanning: Option<Scanning>,
+    view: Option<Recipient<view::Reconfigure>>,
+    nib: Nib,
+    clock: Arc<dyn Clock>,
+    own: Option<Arc<Own>>,
+    policy: Option<Arc<InEffect>>,
+    /// Whether discovery has begun.
+    began: bool,
+}
+
+/// The last event of a controller that stops.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), NibError>")]
+pub struct LastWords(pub Value);
+
+impl Conductor {
+    pub(super) const fn new(
+        scanning: Option<Scanning>,
+        view: Option<Recipient<view::Reconfigure>>,
+        nib: Nib,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { scanning, view, nib, clock, own: None, policy: None, began: false }
+    }
+
+    fn event(&self, event_type: EventType, payload: Value) -> Option<Change> {
+        let own = self.own.as_ref()?;
+        let (actor, subject) = (own.id.to_string(), own.id.to_string());
+        Some(Change::Append(NewEvent { event_type, actor, subject, timestamp: self.clock.now(), payload }))
+    }
+
+    fn conduct(&mut self, ctx: &mut Context<Self>) {
+        let (Some(own), Some(policy)) = (self.own.clone(), self.policy.clone()) else { return };
+        if let Some(view) = &self.view {
+            tell(view, view::Reconfigure(viewing(&policy)), "the view");
+        }
+        let Some(scanning) = &self.scanning else { return };
+        let settings = DiscoverySettings {
+            actor: own.id.clone(),
+            local_controller: Some(own.id.clone()),
+            region: own.region.clone(),
+            policy: policy.values.discovery.clone(),
+            report: Some(ReportSettings { policy_version: policy.version(), wake: scanning.reporting.wake.clone() }),
+            ..scanning.reporting.settings.clone()
+        };
+        let reconfigured = scanning.reconfigure.send(discovery::Reconfigure(settings));
+        let begin = (!std::mem::replace(&mut self.began, true)).then(|| scanning.begin.clone());
+        // In this order: the first cycle is already one of the controller's own name and policy.
+        ctx.wait(wrap_future(async move {
+            if !matches!(tokio::time::timeout(REQUEST_DEADLINE, reconfigured).await, Ok(Ok(()))) {
+                error!("discovery does not answer: it works on by the settings before");
+            }
+            if let Some(begin) = begin {
+                tell(&begin, BeginSchedule, "discovery");
+            }
+        }));
+    }
+}
+
+/// How a view is kept under a policy.
+fn viewing(policy: &InEffect) -> ViewSettings {
+    let values = &policy.values;
+    ViewSettings {
+        spike_threshold: values.discovery_spike_threshold,
+        limits: Limits {
+            report_timeout: values.lc_report_timeout,
+            give_up_after: values.discovery.interval * values.discovery.missed_cycles_before_inactive,
+        },
+        ..ViewSettings::default()
+    }
+}
+
+fn tell<M: Message<Result: Send> + Send + 'static>(to: &Recipient<M>, message: M, who: &str) {
+    if to.try_send(message).is_err() {
+        warn!(who, "behind: a change of settings did not reach it");
+    }
+}
+
+impl Actor for Conductor {
+    type Context = Context<Self>;
+}
+
+impl Handler<Ping> for Conductor {
+    type Result = ();
+
+    fn handle(&mut self, _: Ping, _: &mut Self::Context) {}
+}
+
+impl Handler<Became> for Conductor {
+    type Result = ();
+
+    fn handle(&mut self, Became(own): Became, ctx: &mut Self::Context) {
+        if self.own.replace(Arc::clone(&own)).is_none() {
+            info!(id = %own.id, role = %own.role, "controller started");
+            let payload = json!({ "version": env!("CARGO_PKG_VERSION"), "role": own.role, "region": own.region });
+            let started = self.event(EventType::ControllerStarted, payload);
+            let nib = self.nib.clone();
+            let written = wrap_future(async move { nib.commit(started.into_iter().collect()).await });
+            ctx.spawn(written.map(|written, _: &mut Self, _| {
+                if let Err(error) = written {
+                    error!(%error, "that the controller started could not be written down");
+                }
+            }));
+        }
+        self.conduct(ctx);
+    }
+}
+
+impl Handler<PolicyChanged> for Conductor {
+    type Result = ();
+
+    fn handle(&mut self, PolicyChanged(policy): PolicyChanged, ctx: &mut Self::Context) {
+        self.policy = Some(policy);
+        self.conduct(ctx);
+    }
+}
+
+impl Handler<LastWords> for Conductor {
+    type Result = ResponseFuture<Result<(), NibError>>;
+
+    fn handle(&mut self, LastWords(payload): LastWords, _: &mut Self::Context) -> Self::Result {
+        // A controller without a name has no log yet to say it in.
+        let stopped = self.event(EventType::ControllerStopped, payload);
+        let nib = self.nib.clone();
+        Box::pin(async move {
+            match stopped {
+                None => Ok(()),
+                Some(stopped) => nib.commit(vec![stopped]).await.map(drop),
+            }
+        })
+    }
+}
