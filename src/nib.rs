@@ -69,6 +69,9 @@ pub enum Row {
     /// What was taken of a controller's stream.
     #[error("item {2} of the {1} of {0}")]
     Stream(ControllerId, Stream, StreamSeq),
+    /// The last item that was written to a stream of this controller.
+    #[error("the last item of its own {0}")]
+    Outbox(Stream),
     /// The newest head of a log.
     #[error("the newest head of {0}")]
     Head(Origin),

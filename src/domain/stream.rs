@@ -61,11 +61,14 @@ pub enum StreamChange {
         /// Up to and with this one.
         up_to: StreamSeq,
     },
-    /// All that waits is removed, for a snapshot will replace it; the numbers stay used, and
-    /// `acknowledged` is as it was.
+    /// All that waits is removed, if `last` still is the last item that was written: a snapshot
+    /// replaces it, and must know of all that it replaces. The numbers stay used, and `acknowledged`
+    /// is as it was.
     Discard {
         /// Of which stream.
         stream: Stream,
+        /// The last item's number; 0 before the first.
+        last: StreamSeq,
     },
     /// The item with this number of another controller's stream was applied, if the last one that was
     /// applied still is `after`.

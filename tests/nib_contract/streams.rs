@@ -4,7 +4,7 @@ use pdsno::domain::controller::ControllerId;
 use pdsno::domain::number::StreamSeq;
 use pdsno::domain::stream::{OutboxItem, Sighting, Stream, StreamChange, StreamPosition};
 use pdsno::nib::writer::NibWriter;
-use pdsno::nib::{Change, Row};
+use pdsno::nib::{Change, NibError, Row};
 
 use crate::backends::{Nib, conflict, invalid, not_found};
 use crate::commits::{race, winner};
@@ -99,7 +99,13 @@ pub fn an_old_or_impossible_acknowledgement_changes_nothing(mut nib: Nib) {
 pub fn a_discarded_stream_goes_on_with_its_numbers(mut nib: Nib) {
     nib.write([1, 2, 3].map(|number| enqueue(Stream::Reports, number)));
     nib.write([enqueue(Stream::Summaries, 1), acknowledge(seq(1))]);
-    nib.write([Change::Stream(StreamChange::Discard { stream: Stream::Reports }), enqueue(Stream::Reports, 4)]);
+    let discard = |last| Change::Stream(StreamChange::Discard { stream: Stream::Reports, last: seq(last) });
+    for other in [0, 2, 4] {
+        let error = nib.store.commit(&[discard(other), enqueue(Stream::Reports, 4)]).unwrap_err();
+        assert!(matches!(error, NibError::Conflict { row: Row::Outbox(Stream::Reports), .. }), "{error}");
+    }
+    assert_eq!((waiting(&nib, Stream::Reports), position(&nib, Stream::Reports)), (vec![2, 3], (3, 1)));
+    nib.write([discard(3), enqueue(Stream::Reports, 4)]);
     assert_eq!((waiting(&nib, Stream::Reports), position(&nib, Stream::Reports)), (vec![4], (4, 1)));
     assert_eq!(waiting(&nib, Stream::Summaries), [1]);
     nib.write([acknowledge(seq(3))]);

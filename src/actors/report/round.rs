@@ -88,7 +88,7 @@ impl Round {
         let replaced = self.nib.decide(look, |(last, policy_version, devices)| {
             match retold(stream, own.region.as_ref(), &devices, policy_version, now) {
                 Ok(items) => {
-                    let mut changes = vec![Change::Stream(StreamChange::Discard { stream })];
+                    let mut changes = vec![Change::Stream(StreamChange::Discard { stream, last })];
                     changes.extend(items);
                     (changes, Some(last))
                 }

@@ -55,7 +55,12 @@ impl Streams {
                     self.drop_up_to(*stream, *up_to);
                 }
             }
-            StreamChange::Discard { stream } => self.drop_up_to(*stream, LAST_SEQ),
+            StreamChange::Discard { stream, last } => {
+                if self.position(*stream).last != *last {
+                    return Err(taken(Row::Outbox(*stream), None));
+                }
+                self.drop_up_to(*stream, LAST_SEQ);
+            }
             StreamChange::Receive { from, stream, after, seq } => {
                 let key = (from.clone(), *stream);
                 if self.received.get(&key).copied().unwrap_or_default() != *after {

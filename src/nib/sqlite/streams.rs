@@ -1,6 +1,6 @@
 //! What goes up and what came from below, as SQL.
 
-use rusqlite::{Connection, Error, Row, ffi, params};
+use rusqlite::{Connection, Error, OptionalExtension, Row, ffi, params};
 
 use crate::domain::controller::ControllerId;
 use crate::domain::device::DeviceId;
@@ -18,6 +18,8 @@ use crate::nib::{self, NibError, StreamReader};
 
 const NEXT_ITEM: &str = "INSERT INTO streams (stream, last, acknowledged) VALUES (?1, 1, 0) \
      ON CONFLICT (stream) DO UPDATE SET last = last + 1 RETURNING last";
+
+const LAST_ITEM: &str = "SELECT last FROM streams WHERE stream = ?1";
 
 const ACKNOWLEDGE: &str = "UPDATE streams SET acknowledged = ?2 WHERE stream = ?1 AND acknowledged < ?2 AND last >= ?2";
 
@@ -60,7 +62,12 @@ pub(super) fn write(connection: &Connection, now: i64, change: &StreamChange) ->
                     .execute(acknowledged)?;
             }
         }
-        StreamChange::Discard { stream } => {
+        StreamChange::Discard { stream, last } => {
+            let found: Option<i64> =
+                connection.prepare_cached(LAST_ITEM)?.query_row([stream.as_str()], |row| row.get(0)).optional()?;
+            if found.unwrap_or(0) != number(last.number()) {
+                return Err(taken(nib::Row::Outbox(*stream), None).into());
+            }
             connection.prepare_cached("DELETE FROM outbox WHERE stream = ?1")?.execute([stream.as_str()])?;
         }
         StreamChange::Receive { from, stream, after, seq } => {
