@@ -8,9 +8,13 @@ mod cycles;
 mod health;
 #[path = "actors/nib.rs"]
 mod nib;
+#[path = "actors/reports.rs"]
+mod reports;
 #[path = "actors/schedule.rs"]
 mod schedule;
 #[path = "actors/stage.rs"]
 mod stage;
 #[path = "actors/sweeps.rs"]
 mod sweeps;
+#[path = "actors/tiers.rs"]
+mod tiers;

@@ -1,0 +1,240 @@
+//! Reports and summaries, from a cycle to the view of the whole network.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use pdsno::actors::presence::{ParentLost, ParentReached};
+use pdsno::actors::view::RequestDiscovery;
+use pdsno::domain::change::Change;
+use pdsno::domain::cycle::Trigger;
+use pdsno::domain::device::{DeviceId, DeviceStatus};
+use pdsno::domain::event::EventType;
+use pdsno::domain::message::MessageType;
+use pdsno::domain::number::StreamSeq;
+use pdsno::domain::registry::{RegistryChange, Standing};
+use pdsno::domain::stream::Stream;
+use tokio::time::{Instant, pause};
+
+use crate::stage::RuntimeClock;
+use crate::tiers::{GC, LC, LC_2, Net, Node, RC, RC_B, Wires, after, id, mac, row, settle};
+
+struct Tiers {
+    wires: Wires,
+    gc: Node,
+    rc: Node,
+    lc: Node,
+    other: Node,
+}
+
+/// One Global Controller, one region, two Local Controllers.
+async fn tiers() -> Tiers {
+    pause();
+    let wires: Wires = Arc::new(Mutex::new(Net::default()));
+    let clock = Arc::new(RuntimeClock(Instant::now()));
+    let gc = Node::start(&wires, &clock, GC, None).await;
+    gc.admit(&[RC, RC_B]).await;
+    let rc = Node::start(&wires, &clock, RC, Some(GC)).await;
+    rc.admit(&[LC, LC_2]).await;
+    let lc = Node::start(&wires, &clock, LC, Some(RC)).await;
+    let other = Node::start(&wires, &clock, LC_2, Some(RC)).await;
+    Tiers { wires, gc, rc, lc, other }
+}
+
+fn acknowledged(node: &Node, stream: Stream) -> (u64, u64, usize) {
+    let position = node.reader.position(stream).unwrap();
+    let waiting = node.reader.outbox(stream, StreamSeq::default(), 10_000).unwrap().len();
+    (position.last.number(), position.acknowledged.number(), waiting)
+}
+
+#[actix::test]
+async fn what_a_cycle_finds_is_known_two_tiers_above_and_acknowledged() {
+    let t = tiers().await;
+    after(1).await;
+    t.lc.cycle([1, 2, 3]).await;
+    assert_eq!(t.rc.there(), t.lc.there());
+    assert_eq!(t.gc.there(), t.lc.there());
+    assert_eq!(acknowledged(&t.lc, Stream::Reports), (1, 1, 0));
+    assert_eq!(acknowledged(&t.rc, Stream::Summaries), (1, 1, 0));
+    let device = &t.gc.devices()[0];
+    assert_eq!((device.local_controller.clone(), device.region.clone().unwrap().as_str()), (Some(id(LC)), "zone-A"));
+    assert_eq!(t.gc.events(EventType::GlobalDiscoveryCycleUpdated).len(), 1);
+    t.lc.cycle([1]).await;
+    assert_eq!(t.gc.there()[&mac(2)], DeviceStatus::Inactive);
+    assert_eq!(t.gc.events(EventType::DeviceInactive).len(), 2);
+    // A cycle without news reaches the region, and the Global Controller hears nothing of it.
+    t.lc.cycle([1]).await;
+    assert_eq!((acknowledged(&t.lc, Stream::Reports).1, acknowledged(&t.rc, Stream::Summaries).0), (3, 2));
+}
+
+#[actix::test]
+async fn a_lost_report_is_asked_for_and_a_repeated_one_is_taken_once() {
+    let t = tiers().await;
+    {
+        let mut net = t.wires.lock().unwrap();
+        net.twice = true;
+        net.lost.insert((LC.to_owned(), MessageType::DiscoveryReport, 1));
+    }
+    t.lc.cycle([1]).await;
+    assert_eq!(t.rc.devices().len(), 0);
+    t.lc.cycle([1, 2]).await;
+    assert_eq!((t.rc.there(), acknowledged(&t.lc, Stream::Reports)), (t.lc.there(), (2, 2, 0)));
+    assert_eq!(t.rc.events(EventType::DeviceDiscovered).len(), 2);
+    assert_eq!(t.wires.lock().unwrap().count(RC, MessageType::StreamRequest), 1);
+    // A lost acknowledgement has the report sent again, and acknowledged again.
+    let acks = t.wires.lock().unwrap().count(RC, MessageType::StreamAck);
+    let lost = [1, 2].map(|next| (RC.to_owned(), MessageType::StreamAck, acks + next));
+    t.wires.lock().unwrap().lost.extend(lost);
+    t.lc.cycle([1, 2, 3]).await;
+    assert_eq!(acknowledged(&t.lc, Stream::Reports).1, 2);
+    after(31).await;
+    assert_eq!(acknowledged(&t.lc, Stream::Reports), (3, 3, 0));
+    assert_eq!(t.rc.events(EventType::DeviceDiscovered).len(), 3);
+}
+
+#[actix::test]
+async fn a_report_of_an_unknown_revoked_or_foreign_controller_changes_nothing() {
+    let t = tiers().await;
+    let stranger = Node::start(&t.wires, &t.rc.clock, "local_cntl_zoneA_9", Some(RC)).await;
+    let foreign = Node::start(&t.wires, &t.rc.clock, "local_cntl_zoneB_1", Some(RC)).await;
+    let mut foreign_row = row("local_cntl_zoneB_1", 3);
+    foreign_row.validated_by = id(RC);
+    t.rc.admit_as(foreign_row, 3, 1).await;
+    let revoked = t.rc.reader.controller(&id(LC)).unwrap().unwrap();
+    let revoked = pdsno::domain::registry::ControllerRow { standing: Standing::Revoked, ..revoked };
+    t.rc.commit(vec![Change::Registry(RegistryChange::UpdateController(Box::new(revoked)))]).await;
+    for (node, reason) in [(&stranger, "UNKNOWN_SENDER"), (&t.lc, "SENDER_NOT_ACTIVE"), (&foreign, "WRONG_REGION")] {
+        node.cycle([1]).await;
+        let event = t.rc.events(EventType::DiscoveryReportRejected).pop().unwrap();
+        assert_eq!((event.subject.as_str(), event.payload["reason"].as_str()), (node.name, Some(reason)));
+        assert_eq!(acknowledged(node, Stream::Reports), (1, 0, 1));
+    }
+    assert_eq!((t.rc.devices().len(), acknowledged(&t.rc, Stream::Summaries).0), (0, 0));
+    // It is sent again and again, and told once.
+    after(120).await;
+    assert_eq!(t.rc.events(EventType::DiscoveryReportRejected).len(), 3);
+    assert_eq!(t.rc.reader.received(&id(LC), Stream::Reports).unwrap(), StreamSeq::default());
+}
+
+#[actix::test]
+async fn an_outbox_that_grows_too_long_becomes_a_snapshot() {
+    let t = tiers().await;
+    t.lc.report.as_ref().unwrap().send(ParentLost).await.unwrap();
+    for round in 0..1_002_u32 {
+        t.lc.cycle([1, 2 + round % 2]).await;
+    }
+    let (last, acknowledged_up_to, waiting) = acknowledged(&t.lc, Stream::Reports);
+    assert!(last > 1_002 && acknowledged_up_to == 0 && waiting < 5, "{last} {waiting}");
+    let spread = Duration::from_secs(10);
+    t.lc.report.as_ref().unwrap().send(ParentReached { spread }).await.unwrap();
+    after(11).await;
+    assert_eq!((t.rc.there(), acknowledged(&t.lc, Stream::Reports).2), (t.lc.there(), 0));
+    assert_eq!(t.rc.events(EventType::ViewResynchronised).len(), 1);
+    assert_eq!(t.gc.there(), t.lc.there());
+}
+
+#[actix::test]
+async fn a_parent_that_knows_another_past_is_told_all_anew() {
+    let t = tiers().await;
+    t.lc.cycle([1, 2]).await;
+    // The region begins anew: its store is lost, and the stream goes on at the Local Controller.
+    let rc = Node::start(&t.wires, &t.rc.clock, RC, Some(GC)).await;
+    rc.admit(&[LC, LC_2]).await;
+    t.lc.cycle([1, 2, 3]).await;
+    assert_eq!((rc.there(), acknowledged(&t.lc, Stream::Reports).2), (t.lc.there(), 0));
+    assert_eq!(rc.events(EventType::ViewResynchronised).len(), 1);
+}
+
+#[actix::test]
+async fn who_does_not_report_is_told_missing_and_asked_until_it_does() {
+    let t = tiers().await;
+    t.lc.cycle([1, 2]).await;
+    t.other.cycle([2, 3]).await;
+    t.wires.lock().unwrap().cut.insert(LC.to_owned());
+    let minutes = |count: u64| after(60 * count);
+    for _ in 0..3 {
+        minutes(5).await;
+        t.other.cycle([2, 3]).await;
+    }
+    let overdue = t.rc.events(EventType::LcDiscoveryOverdue);
+    assert_eq!(overdue.iter().map(|event| event.subject.as_str()).collect::<Vec<_>>(), [LC]);
+    assert_eq!(t.lc.cycles.0.lock().unwrap().as_slice(), [Trigger::OnDemand]);
+    let missing = t.gc.events(EventType::DiscoveryLcMissing);
+    assert_eq!(missing.iter().map(|event| event.subject.as_str()).collect::<Vec<_>>(), [LC]);
+    // Later its devices are given up, but not those that another one sees.
+    for _ in 0..4 {
+        minutes(5).await;
+        t.other.cycle([2, 3]).await;
+    }
+    assert!(t.lc.cycles.0.lock().unwrap().len() > 1);
+    let there = t.gc.there();
+    assert_eq!((there[&mac(1)], there[&mac(2)]), (DeviceStatus::Inactive, DeviceStatus::Active));
+    t.wires.lock().unwrap().cut.clear();
+    t.lc.cycle([1, 2]).await;
+    after(60 * 6).await;
+    assert_eq!(t.gc.there()[&mac(1)], DeviceStatus::Active);
+    assert_eq!(
+        (t.rc.events(EventType::LcDiscoveryOverdue).len(), t.gc.events(EventType::DiscoveryLcMissing).len()),
+        (1, 1)
+    );
+}
+
+#[actix::test]
+async fn a_cycle_can_be_asked_for_from_the_top() {
+    let t = tiers().await;
+    let ask = |controller: Option<&str>| RequestDiscovery {
+        reason: "an operator wants to know".to_owned(),
+        controller: controller.map(id),
+    };
+    assert_eq!(t.gc.view.as_ref().unwrap().send(ask(Some(LC_2))).await.unwrap().unwrap(), 1);
+    settle().await;
+    assert_eq!((t.lc.cycles.0.lock().unwrap().len(), t.other.cycles.0.lock().unwrap().len()), (0, 1));
+    assert_eq!(t.rc.view.as_ref().unwrap().send(ask(None)).await.unwrap().unwrap(), 2);
+    settle().await;
+    assert_eq!((t.lc.cycles.0.lock().unwrap().len(), t.other.cycles.0.lock().unwrap().len()), (1, 2));
+    assert_eq!(t.rc.view.as_ref().unwrap().send(ask(Some("local_cntl_zoneA_7"))).await.unwrap().unwrap(), 0);
+}
+
+#[actix::test]
+async fn a_device_that_moves_belongs_to_the_controller_where_it_is() {
+    let t = tiers().await;
+    t.lc.cycle([1]).await;
+    after(1).await;
+    t.other.cycle([1]).await;
+    assert_eq!(t.rc.events(EventType::DeviceMultiLc).len(), 1);
+    let moved = t.rc.events(EventType::DeviceLcReassigned);
+    assert_eq!((moved.len(), moved[0].payload["to"].as_str()), (1, Some(LC_2)));
+    after(1).await;
+    t.lc.cycle([]).await;
+    assert_eq!(t.gc.there()[&mac(1)], DeviceStatus::Active);
+    assert_eq!(t.gc.devices()[0].local_controller, Some(id(LC_2)));
+    assert_eq!(t.rc.events(EventType::DeviceMultiLc).len(), 1);
+}
+
+#[actix::test]
+async fn one_address_in_two_regions_is_told_at_the_top() {
+    let t = tiers().await;
+    let rc = Node::start(&t.wires, &t.rc.clock, RC_B, Some(GC)).await;
+    rc.admit(&["local_cntl_zoneB_1"]).await;
+    let lc = Node::start(&t.wires, &t.rc.clock, "local_cntl_zoneB_1", Some(RC_B)).await;
+    t.lc.cycle([1, 2]).await;
+    lc.cycle([2, 3]).await;
+    let collisions = t.gc.events(EventType::AnomalyGlobalMacCollision);
+    assert_eq!(collisions.len(), 1);
+    assert_eq!(collisions[0].payload["mac"], mac(2).to_string());
+    assert_eq!(t.gc.devices().len(), 3);
+}
+
+#[actix::test]
+async fn ten_thousand_devices_come_to_the_top() {
+    let t = tiers().await;
+    t.lc.cycle(1..=10_000).await;
+    after(60).await;
+    assert_eq!(t.gc.there().len(), 10_000);
+    assert_eq!(t.gc.there(), t.lc.there());
+    assert_eq!((acknowledged(&t.lc, Stream::Reports).2, acknowledged(&t.rc, Stream::Summaries).2), (0, 0));
+    assert_eq!(t.rc.events(EventType::AnomalyDiscoverySpike).len(), 1);
+    assert_eq!(t.gc.events(EventType::AnomalyDiscoverySpike).len(), 1);
+    assert_eq!(t.wires.lock().unwrap().count(RC, MessageType::StreamRequest), 0);
+    let told = t.rc.reader.sighting(&id(LC), DeviceId::from_number(9_999)).unwrap().unwrap();
+    assert!(told.is_active);
+}
