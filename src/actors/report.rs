@@ -19,6 +19,7 @@ use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, Reci
 use tracing::{info, warn};
 
 use super::discovery::StartCycle;
+use super::health::Note;
 use super::identity::{Became, Own};
 use super::nib::Nib;
 use super::post::{Delivered, Send};
@@ -36,7 +37,7 @@ use crate::wire::report::{DiscoveryReport, DiscoveryRequest, DiscoverySummary, S
 
 mod round;
 
-use round::Round;
+use round::{Outbox, Round};
 
 /// Where the items of a stream go.
 #[derive(Debug, Clone)]
@@ -91,6 +92,7 @@ pub struct ReportActor {
     orders: Orders,
     timer: Option<SpawnHandle>,
     reached: Option<SpawnHandle>,
+    notes: Option<Recipient<Note>>,
 }
 
 /// What the next round is to do beside sending what may be sent.
@@ -123,7 +125,15 @@ impl ReportActor {
             orders: Orders::default(),
             timer: None,
             reached: None,
+            notes: None,
         }
+    }
+
+    /// The same, which tells the status how its outbox stands.
+    #[must_use]
+    pub fn with_notes(mut self, notes: Recipient<Note>) -> Self {
+        self.notes = Some(notes);
+        self
     }
 
     /// Begins a round, unless one goes on or there is nobody to send to.
@@ -143,24 +153,40 @@ impl ReportActor {
         ctx.spawn(wrap_future::<_, Self>(round.run()).map(|(pace, result), this, ctx| this.ended(pace, &result, ctx)));
     }
 
-    fn ended(&mut self, pace: Pace, result: &Result<(), NibError>, ctx: &mut Context<Self>) {
+    fn ended(&mut self, pace: Pace, result: &Result<Outbox, NibError>, ctx: &mut Context<Self>) {
         let due = pace.due();
         self.pace = Some(pace);
-        if let Err(error) = result {
-            warn!(stream = %self.outlet.stream(), %error, "the outbox cannot be sent now");
+        match result {
+            Ok(outbox) => self.note(outbox),
+            Err(error) => warn!(stream = %self.outlet.stream(), %error, "the outbox cannot be sent now"),
         }
         if self.orders.look {
             return self.pump(ctx);
         }
         let again = match (result, due) {
             (Err(_), _) => Some(PATIENCE),
-            (Ok(()), Some(due)) if self.is_reachable => Some(due.saturating_sub(self.clock.elapsed())),
+            (Ok(_), Some(due)) if self.is_reachable => Some(due.saturating_sub(self.clock.elapsed())),
             _ => None,
         };
         if let Some(timer) = self.timer.take() {
             ctx.cancel_future(timer);
         }
         self.timer = again.map(|again| ctx.notify_later(Resend, again));
+    }
+
+    /// Tells the status; it can do without, so nobody waits for it.
+    fn note(&self, outbox: &Outbox) {
+        let value = serde_json::json!({
+            "stream": self.outlet.stream(),
+            "last": outbox.position.last,
+            "acknowledged": outbox.position.acknowledged,
+            "waiting": outbox.waiting(),
+            "parent_heard": self.is_reachable,
+        });
+        let told = self.notes.as_ref().map(|notes| notes.try_send(Note { section: "reports", value }));
+        if let Some(Err(_)) = told {
+            warn!("the health actor is behind: the status shows an older outbox");
+        }
     }
 
     /// Whether a message of this stream comes from the controller above.

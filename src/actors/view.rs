@@ -22,6 +22,7 @@ use actix::{
 };
 use tracing::{info, warn};
 
+use super::health::Note;
 use super::identity::{Became, Own};
 use super::nib::Nib;
 use super::post::{Delivered, Send};
@@ -117,6 +118,7 @@ pub struct ViewActor {
     /// every item after it.
     asked: BTreeMap<ControllerId, (Wanted, Timestamp)>,
     timer: Option<SpawnHandle>,
+    notes: Option<Recipient<Note>>,
 }
 
 /// How long an answer to the same request is waited for before it is made again.
@@ -127,7 +129,23 @@ impl ViewActor {
     pub fn new(settings: ViewSettings, nib: Nib, clock: Arc<dyn Clock>, outlets: ViewOutlets) -> Self {
         let since = clock.now();
         let (memory, asked) = (Memory::default(), BTreeMap::new());
-        Self { settings, nib, clock, outlets, own: None, since, memory, asked, timer: None }
+        Self { settings, nib, clock, outlets, own: None, since, memory, asked, timer: None, notes: None }
+    }
+
+    /// The same, which tells the status who is missing.
+    #[must_use]
+    pub fn with_notes(mut self, notes: Recipient<Note>) -> Self {
+        self.notes = Some(notes);
+        self
+    }
+
+    /// Tells the status; it can do without, so nobody waits for it.
+    fn note(&self) {
+        let value = self.memory.shown();
+        let told = self.notes.as_ref().map(|notes| notes.try_send(Note { section: "view", value }));
+        if let Some(Err(_)) = told {
+            warn!("the health actor is behind: the status shows an older view");
+        }
     }
 
     fn take(&mut self, from: ControllerId, seq: StreamSeq, item: Item) -> AtomicResponse<Self, ()> {
@@ -173,6 +191,7 @@ impl ViewActor {
             Outcome::Taken { is_summarised } => {
                 self.memory.heard(from, missing, is_summarised, now);
                 self.wake_summaries(is_summarised);
+                self.note();
             }
             Outcome::Repeated | Outcome::Gap => {}
         }
@@ -205,6 +224,7 @@ impl ViewActor {
         }
         self.wake_summaries(found.has_summary);
         self.memory.overdue(&found.overdue, now);
+        self.note();
     }
 }
 
@@ -227,8 +247,15 @@ fn tell<B: Body + std::marker::Send + 'static>(
     ctx.spawn(wrap_future(told));
 }
 
+/// The whole windows of eight controllers: what does not fit is lost, and comes again half a minute later.
+const MAILBOX: usize = 64;
+
 impl Actor for ViewActor {
     type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.set_mailbox_capacity(MAILBOX);
+    }
 }
 
 impl Handler<Ping> for ViewActor {

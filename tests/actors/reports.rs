@@ -3,19 +3,25 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use actix::{Actor, Context, Handler};
+use pdsno::actors::discovery::{DiscoverySettings, Reconfigure, ReportSettings};
 use pdsno::actors::presence::{ParentLost, ParentReached};
+use pdsno::actors::report::Wake;
 use pdsno::actors::view::RequestDiscovery;
+use pdsno::algorithms::report::items::root_of;
 use pdsno::domain::change::Change;
 use pdsno::domain::cycle::Trigger;
 use pdsno::domain::device::{DeviceId, DeviceStatus};
 use pdsno::domain::event::EventType;
 use pdsno::domain::message::MessageType;
-use pdsno::domain::number::StreamSeq;
+use pdsno::domain::number::{PolicyVersion, StreamSeq};
 use pdsno::domain::registry::{RegistryChange, Standing};
 use pdsno::domain::stream::Stream;
+use pdsno::wire::report::Report;
 use tokio::time::{Instant, pause};
 
-use crate::stage::RuntimeClock;
+use crate::carrier::{hosts, locked, script};
+use crate::stage::{RuntimeClock, Stage, settings};
 use crate::tiers::{GC, LC, LC_2, Net, Node, RC, RC_B, Wires, after, id, mac, row, settle};
 
 struct Tiers {
@@ -44,6 +50,44 @@ fn acknowledged(node: &Node, stream: Stream) -> (u64, u64, usize) {
     let position = node.reader.position(stream).unwrap();
     let waiting = node.reader.outbox(stream, StreamSeq::default(), 10_000).unwrap().len();
     (position.last.number(), position.acknowledged.number(), waiting)
+}
+
+/// Counts how often it was woken.
+#[derive(Default, Clone)]
+struct Sleeper(Arc<Mutex<usize>>);
+
+impl Actor for Sleeper {
+    type Context = Context<Self>;
+}
+
+impl Handler<Wake> for Sleeper {
+    type Result = ();
+
+    fn handle(&mut self, _: Wake, _: &mut Self::Context) {
+        *self.0.lock().unwrap() += 1;
+    }
+}
+
+#[actix::test]
+async fn only_a_controller_with_a_parent_writes_reports_and_each_with_its_cycle() {
+    let script = script([vec![1, 2]]);
+    let mut stage = Stage::new(&script);
+    stage.cycle().await.unwrap();
+    let waiting = |stage: &Stage| stage.reader.outbox(Stream::Reports, StreamSeq::default(), 10).unwrap();
+    assert_eq!(waiting(&stage), []);
+    let sleeper = Sleeper::default();
+    let wake = sleeper.clone().start().recipient();
+    let report = Some(ReportSettings { policy_version: Some(PolicyVersion::from_number(4)), wake });
+    stage.discovery.send(Reconfigure(DiscoverySettings { report, ..settings(&script) })).await.unwrap();
+    locked(&script).links.get_mut("eth1").unwrap().hosts = hosts(1, [1, 2, 3]);
+    stage.cycle().await.unwrap();
+    let items = waiting(&stage);
+    let read: Vec<Report> = items.iter().map(|item| serde_json::from_str(&item.body).unwrap()).collect();
+    let [told] = read.as_slice() else { panic!("{read:?}") };
+    assert_eq!((told.devices.len(), told.policy_version), (1, Some(PolicyVersion::from_number(4))));
+    assert_eq!(told.state_root, Some(root_of(&stage.devices()).unwrap()));
+    stage.settle().await;
+    assert_eq!(*sleeper.0.lock().unwrap(), 1);
 }
 
 #[actix::test]

@@ -39,25 +39,25 @@ pub(super) struct Round {
 
 /// How the outbox stands.
 #[derive(Debug, Clone, Copy)]
-struct Outbox {
-    position: StreamPosition,
+pub(super) struct Outbox {
+    pub position: StreamPosition,
     /// The first item that waits; where none does, the one that will be next.
     first: StreamSeq,
 }
 
 impl Outbox {
-    const fn waiting(&self) -> u64 {
+    pub const fn waiting(&self) -> u64 {
         self.position.last.next().number().saturating_sub(self.first.number())
     }
 }
 
 impl Round {
-    pub async fn run(mut self) -> (Pace, Result<(), NibError>) {
+    pub async fn run(mut self) -> (Pace, Result<Outbox, NibError>) {
         let result = self.work().await;
         (self.pace, result)
     }
 
-    async fn work(&mut self) -> Result<(), NibError> {
+    async fn work(&mut self) -> Result<Outbox, NibError> {
         let stream = self.outlet.stream();
         if let Some(up_to) = self.orders.acknowledge {
             self.nib.commit(vec![Change::Stream(StreamChange::Acknowledge { stream, up_to })]).await?;
@@ -74,7 +74,10 @@ impl Round {
         if self.orders.snapshot || is_gone || outbox.waiting() > MOST_WAITING {
             outbox = self.replace().await?;
         }
-        if self.may_send { self.send(outbox.position).await } else { Ok(()) }
+        if self.may_send {
+            self.send(outbox.position).await?;
+        }
+        Ok(outbox)
     }
 
     /// Writes a snapshot in the place of all that waits.

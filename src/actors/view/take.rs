@@ -39,6 +39,12 @@ pub(super) struct Memory {
 }
 
 impl Memory {
+    /// What operators are shown: when each last reported, and who does not.
+    pub fn shown(&self) -> serde_json::Value {
+        let missing: BTreeSet<&ControllerId> = self.silences.keys().chain(self.missing.values().flatten()).collect();
+        serde_json::json!({ "last_report": self.heard, "missing": missing })
+    }
+
     pub fn rejected(&mut self, from: &ControllerId, rejection: Rejection, now: Timestamp) {
         self.rejections.retain(|_, at| now.since(*at) < REJECTIONS_APART);
         if self.rejections.len() < MOST_REJECTIONS {

@@ -49,7 +49,7 @@ fn a_report_is_taken_once_and_a_gap_is_asked_for() {
     assert_eq!((again.ack, again.outcome, again.changes.len()), (Some(seq(1)), Outcome::Repeated, 0));
     let early = view.take(A, 3, &of(seen(2, 2, 10)));
     assert_eq!((early.ack, early.request), (None, Some(Wanted::From(seq(2)))));
-    assert_eq!((early.outcome, early.changes.len(), &view.rows == &rows), (Outcome::Gap, 0, true));
+    assert_eq!((early.outcome, early.changes.len(), view.rows == rows), (Outcome::Gap, 0, true));
     view.take(A, 2, &of(seen(3, 3, 10)));
     assert_eq!(view.take(A, 3, &of(seen(2, 2, 10))).ack, Some(seq(3)));
     assert_eq!(view.rows.devices.len(), 3);
