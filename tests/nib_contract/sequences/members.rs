@@ -140,7 +140,9 @@ fn stream_changes() -> impl Strategy<Value = Change> {
         2 => (streams(), seqs()).prop_map(|(stream, up_to)| {
             Change::Stream(StreamChange::Acknowledge { stream, up_to })
         }),
-        1 => streams().prop_map(|stream| Change::Stream(StreamChange::Discard { stream })),
+        1 => (streams(), seqs()).prop_map(|(stream, last)| {
+            Change::Stream(StreamChange::Discard { stream, last })
+        }),
         3 => (0..FEW, 0..FEW, 0..8_u32, any::<bool>(), seqs()).prop_map(|(from, there, here, is_active, told_by)| {
             let (reporter, reported) = (reporter(from), id(there.into()));
             Change::PutSighting(Sighting { reporter, reported, device: id(here), last_seen: at(3), is_active, told_by })
