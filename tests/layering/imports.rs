@@ -51,7 +51,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("clap_complete", &["cli"]),
     ("comfy_table", &["cli"]),
     ("csv", &["algorithms", "cli"]),
-    ("fastrand", &["algorithms", "actors", "eastwest"]),
+    ("fastrand", &["algorithms", "actors", "eastwest", "app"]),
     ("figment", &["app"]),
     ("getrandom", &["nib", "app"]),
     ("http_body_util", &["app"]),

@@ -99,6 +99,7 @@ impl Judge {
         let policy = set::set(values, expires_at, known, issuer, self.now)?;
         let summary = policy.summary();
         let payload = json!({
+            "version": summary.version,
             "by": by,
             "source": if by.is_some() { "operator" } else { "configuration" },
             "digest": summary.digest,
@@ -149,6 +150,7 @@ impl Judge {
         if let Some(newest) = &newest {
             let before = known.version();
             let payload = json!({
+                "version": newest.version,
                 "from": from,
                 "digest": newest.digest,
                 "expires_at": newest.expires_at,

@@ -1,0 +1,86 @@
+//! A store that ends its controller at a commit: from that instant nothing of it is written.
+
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use pdsno::domain::change::Change;
+use pdsno::domain::log::Sealer;
+use pdsno::nib::memory::MemoryNib;
+use pdsno::nib::{Committed, NibError, NibReader, NibStore};
+
+use crate::monitor::Monitor;
+
+/// What shall become of a controller, and what became of it.
+#[derive(Debug, Default)]
+pub struct Fate {
+    /// At how many further commits it ends; 0 is the next one.
+    pub ends_in: Option<u64>,
+    /// Whether that commit still reaches the store.
+    pub after_it: bool,
+    /// Whether it has ended.
+    pub is_dead: bool,
+}
+
+/// A fate that store, carrier and test share.
+pub type Shared = Arc<Mutex<Fate>>;
+
+pub fn locked(fate: &Shared) -> MutexGuard<'_, Fate> {
+    fate.lock().unwrap()
+}
+
+/// A NIB in memory that outlives its controller, whose commits are watched.
+#[derive(Debug)]
+pub struct MortalNib {
+    pub nib: MemoryNib,
+    pub fate: Shared,
+    pub monitor: Monitor,
+    pub node: usize,
+}
+
+impl NibStore for MortalNib {
+    fn commit_each(&mut self, commits: &[&[Change]]) -> Vec<Result<Committed, NibError>> {
+        commits.iter().map(|changes| self.commit_one(changes)).collect()
+    }
+
+    fn open_log(&mut self, sealer: Box<dyn Sealer>) -> Result<(), NibError> {
+        match locked(&self.fate).is_dead {
+            true => Err(dead()),
+            false => self.nib.open_log(sealer),
+        }
+    }
+
+    fn reader(&self) -> Result<Box<dyn NibReader>, NibError> {
+        self.nib.reader()
+    }
+}
+
+impl MortalNib {
+    fn commit_one(&mut self, changes: &[Change]) -> Result<Committed, NibError> {
+        let mut fate = locked(&self.fate);
+        if fate.is_dead {
+            return Err(dead());
+        }
+        let (ends, reaches) = match fate.ends_in {
+            None => (false, true),
+            Some(0) => (true, fate.after_it),
+            Some(left) => {
+                fate.ends_in = Some(left - 1);
+                (false, true)
+            }
+        };
+        fate.is_dead = ends;
+        drop(fate);
+        if !reaches {
+            return Err(dead());
+        }
+        let committed = self.nib.commit(changes);
+        if committed.is_ok() {
+            self.monitor.committed(self.node, changes);
+        }
+        if ends { Err(dead()) } else { committed }
+    }
+}
+
+/// What a process that is no more would have been told.
+fn dead() -> NibError {
+    NibError::MaybeCommitted { source: None }
+}
