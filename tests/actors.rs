@@ -8,6 +8,12 @@ mod cycles;
 mod health;
 #[path = "actors/nib.rs"]
 mod nib;
+#[path = "actors/offices.rs"]
+mod offices;
+#[path = "actors/policy.rs"]
+mod policy;
+#[path = "actors/presence.rs"]
+mod presence;
 #[path = "actors/reports.rs"]
 mod reports;
 #[path = "actors/schedule.rs"]

@@ -67,8 +67,10 @@ fn every_seed_ends_in_agreement() {
     });
     failed.sort();
     if let Some((seed, reason)) = failed.first() {
-        let seeds: Vec<u64> = failed.iter().map(|(seed, _)| *seed).collect();
-        panic!("seeds {seeds:?} failed; replay the first with SEED={seed}:\n{reason}");
+        let short =
+            |(seed, reason): &(u64, String)| format!("  {seed}: {}\n", reason.lines().next().unwrap_or_default());
+        let seeds: String = failed.iter().map(short).collect();
+        panic!("these seeds failed:\n{seeds}replay the first with SEED={seed}:\n{reason}");
     }
 }
 

@@ -9,7 +9,7 @@ use pdsno::actors::Ping;
 use pdsno::actors::discovery::CycleEnded;
 use pdsno::actors::discovery::cycle::CycleError;
 use pdsno::actors::health::{
-    CheckHealth, Cover, HealthActor, Identity, PING_DEADLINE, ReadStatus, RenderMetrics, Watch,
+    CheckHealth, Cover, HealthActor, Identity, Note, PING_DEADLINE, ReadStatus, RenderMetrics, Watch,
 };
 use pdsno::actors::sweeper::SweepError;
 use pdsno::domain::controller::Role;
@@ -100,6 +100,17 @@ async fn a_cycle_that_could_not_scan_discovers_nothing_and_new_subnets_are_shown
     let subnets = vec!["10.0.7.0/24".parse().unwrap()];
     health.send(Cover(subnets.clone())).await.unwrap();
     assert_eq!(health.send(ReadStatus).await.unwrap().identity.subnets, subnets);
+}
+
+#[actix::test]
+async fn the_last_note_of_each_section_is_shown_under_its_name() {
+    let health = health();
+    for (section, value) in [("policy", 1), ("presence", 2), ("policy", 3)] {
+        health.send(Note { section, value: value.into() }).await.unwrap();
+    }
+    let status = serde_json::to_value(health.send(ReadStatus).await.unwrap()).unwrap();
+    assert_eq!((&status["policy"], &status["presence"]), (&3.into(), &2.into()));
+    assert_eq!(status["role"], "local");
 }
 
 #[actix::test]

@@ -55,9 +55,7 @@ pub fn run(seed: u64) -> Result<(), String> {
 /// # Errors
 /// What does not hold.
 pub fn history(seed: u64) -> Result<Vec<String>, String> {
-    let runtime = || {
-        tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap()
-    };
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     System::with_tokio_rt(runtime).block_on(async move {
         let mut world = World::new(seed);
         let told = world.live().await;

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
+use pdsno::actors::audit::Tiles;
 use pdsno::algorithms::audit::examine::Outcome;
 use pdsno::algorithms::audit::frontier::Frontier;
-use pdsno::actors::audit::Tiles;
 use pdsno::app::audit::verify_own;
 use pdsno::domain::address::MacAddr;
 use pdsno::domain::controller::Role;
@@ -43,7 +43,8 @@ pub fn all_agree(world: &World) -> Result<(), String> {
 
 /// Nobody was accused, for nobody lied.
 fn no_alarm(machine: &Machine) -> Result<(), String> {
-    let types = vec![EventType::LogFork, EventType::LogCorrupt, EventType::ControllerSuspended, EventType::ControllerLocked];
+    let types =
+        vec![EventType::LogFork, EventType::LogCorrupt, EventType::ControllerSuspended, EventType::ControllerLocked];
     let query = EventQuery { types, ..EventQuery::default() };
     match machine.reader.events(&query).unwrap().first() {
         None => Ok(()),
@@ -104,7 +105,8 @@ fn the_policy_is_everywhere(world: &World) -> Result<(), String> {
 
 fn the_views_agree(world: &World) -> Result<(), String> {
     let below = |above: usize| {
-        let children = world.machines.iter().filter(move |machine| world.plan.above(machine.place.number) == Some(above));
+        let children =
+            world.machines.iter().filter(move |machine| world.plan.above(machine.place.number) == Some(above));
         children.collect::<Vec<_>>()
     };
     for machine in world.machines.iter().filter(|machine| machine.place.role != Role::Local) {
