@@ -38,6 +38,10 @@ use actix::{Message, Recipient};
 #[rtype(result = "()")]
 pub struct Ping;
 
+/// What operators are told who want something of a controller that has no name yet.
+const NAMELESS: &str = "this controller has no name yet, and so no say: start it once and leave it running until \
+    `pdsno status` shows it as VALIDATED; a Global Controller makes its own name at its first start";
+
 /// How long a request to an actor may wait in its mailbox and be worked on, unless its sender knows
 /// better.
 pub const REQUEST_DEADLINE: Duration = Duration::from_secs(30);

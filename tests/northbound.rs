@@ -50,7 +50,17 @@ fn cycle() -> CycleEnded {
 
 /// An API that has nothing but this actor.
 fn only(health: Addr<HealthActor>) -> Parts {
-    Parts { health, nib: None, discovery: None, registry: None, audit: None, user_name: |_| None }
+    Parts {
+        health,
+        nib: None,
+        discovery: None,
+        registry: None,
+        audit: None,
+        policy: None,
+        presence: None,
+        demand: None,
+        user_name: |_| None,
+    }
 }
 
 struct Answer {

@@ -20,7 +20,7 @@ use actix::{
     Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, Recipient, ResponseActFuture, ResponseFuture,
     SpawnHandle,
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tracing::{debug, error, info, warn};
 
 use super::discovery::cycle::chain;
@@ -29,9 +29,8 @@ use super::identity::{Became, Own};
 use super::nib::Nib;
 use super::post::{Delivered, Send};
 use super::presence::{self, ParentReached};
-use super::{Ping, REQUEST_DEADLINE};
+use super::{NAMELESS, Ping, REQUEST_DEADLINE};
 use crate::algorithms::policy::distribution::ANSWER;
-use crate::algorithms::policy::known::PolicySummary;
 use crate::algorithms::policy::set::SetError;
 use crate::algorithms::trust::backoff::Backoff;
 use crate::domain::controller::{ControllerId, Role};
@@ -47,8 +46,12 @@ use crate::wire::policy::{PolicyAck, PolicyRequest, PolicyUpdate};
 
 mod decide;
 pub mod distribution;
+mod view;
 
 use decide::{Decided, Judge};
+
+pub use crate::algorithms::policy::known::PolicySummary;
+pub use view::{PolicyView, Running};
 
 /// How many rows are read at a time.
 const PAGE: usize = 1_000;
@@ -57,7 +60,7 @@ const PAGE: usize = 1_000;
 const LOOK: Duration = Duration::from_secs(86_400);
 
 /// The policy that is in effect.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InEffect {
     /// What it says.
     pub values: Policy,
@@ -99,10 +102,10 @@ pub struct SetPolicy {
 #[derive(Debug, thiserror::Error)]
 pub enum PolicyActorError {
     /// The controller has no name yet.
-    #[error("the controller has not been validated yet")]
+    #[error("{NAMELESS}")]
     Nameless,
     /// It was refused.
-    #[error("the policy was not set")]
+    #[error(transparent)]
     Refused(#[from] SetError),
     /// The NIB cannot be used.
     #[error("the NIB cannot be used")]
@@ -118,7 +121,7 @@ pub enum PolicyActorError {
 pub struct ReadPolicy;
 
 /// The policy in effect, and who runs what.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PolicyReport {
     /// The policy.
     pub in_effect: InEffect,
@@ -129,7 +132,7 @@ pub struct PolicyReport {
 }
 
 /// What a controller below runs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChildPolicy {
     /// Which.
     pub id: ControllerId,

@@ -27,7 +27,7 @@ use super::identity::{Became, Own};
 use super::nib::Nib;
 use super::post::{Delivered, Send};
 use super::{Ping, REQUEST_DEADLINE};
-use crate::algorithms::presence::{Now, Presence, PresenceReport, Turn, WRITTEN_EVERY, beat, write_contacts};
+use crate::algorithms::presence::{Now, Presence, Turn, WRITTEN_EVERY, beat, write_contacts};
 use crate::domain::controller::{ControllerId, Role};
 use crate::domain::number::{PolicyVersion, StreamSeq};
 use crate::domain::registry::ControllerRow;
@@ -36,6 +36,8 @@ use crate::domain::time::{Clock, Timestamp};
 use crate::nib::{NibError, NibReader};
 use crate::wire::envelope::Destination;
 use crate::wire::presence::{Heartbeat, HeartbeatAck};
+
+pub use crate::algorithms::presence::{ChildReport, PresenceReport};
 
 /// Every child may say something at once.
 const MAILBOX: usize = 512;

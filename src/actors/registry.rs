@@ -16,7 +16,7 @@ use actix::{Actor, AtomicResponse, Context, Handler, Message, Recipient, Respons
 
 use super::nib::Nib;
 use super::post::Acquaint;
-use super::{Ping, hand};
+use super::{NAMELESS, Ping, hand};
 use crate::algorithms::validation::operator::{Act, ActError, Acted};
 use crate::domain::change::Change;
 use crate::domain::controller::ControllerId;
@@ -30,7 +30,7 @@ use crate::nib::{NibError, NibReader};
 mod summary;
 
 pub use crate::algorithms::validation::operator::TokenOrder;
-pub use summary::{ControllerSummary, TokenStanding, TokenSummary};
+pub use summary::{ControllerSummary, ControllerView, TokenStanding, TokenSummary};
 
 /// The rows of one page of a list.
 const PAGE: usize = 500;
@@ -124,7 +124,7 @@ pub enum RegistryError {
     #[error(transparent)]
     Refused(#[from] ActError),
     /// The controller has no name yet.
-    #[error("this controller has not been validated yet, so it can validate nobody; see `pdsno status`")]
+    #[error("{NAMELESS}")]
     Nameless,
     /// The NIB.
     #[error("it cannot be written down")]

@@ -7,14 +7,17 @@
 use std::path::Path;
 use std::time::Duration;
 
-use actix::{Actor, Addr, System};
+use actix::{Actor, Addr, AsyncContext, Context as ActorContext, System};
 use anyhow::{Context, anyhow};
 use serde_json::Value;
 use std::sync::Arc;
 
 use crate::actors::health::{HealthActor, Identity};
+use crate::actors::identity::{Became, Own};
 use crate::actors::membership::keys::KeyStore;
 use crate::actors::nib::{Close, Nib, NibActor, OpenLog};
+use crate::actors::policy::{Outlets, PolicyActor};
+use crate::actors::post::PostActor;
 use crate::actors::registry::RegistryActor;
 use crate::algorithms::audit::seal::LogSealer;
 use crate::app::client::{AskError, Request, ask};
@@ -29,10 +32,10 @@ use crate::app::maintenance::open_in;
 use crate::app::socket::AdminSocket;
 use crate::app::user::user_name;
 use crate::domain::controller::Role;
-use crate::domain::origin::Origin;
 use crate::domain::time::Clock;
 use crate::nib::writer::NibWriter;
 use crate::northbound::http::{Listeners, Parts, serve};
+use crate::wire::canonical;
 
 /// How often a controller is looked for that is just starting or stopping, and how long it is waited
 /// for each time.
@@ -108,6 +111,7 @@ async fn attempt(config: &Config, folder: &Path, request: &Request) -> Result<Va
 struct Alone {
     nib: Addr<NibActor>,
     way: Nib,
+    policy: Addr<PolicyActor>,
     parts: Parts,
 }
 
@@ -117,7 +121,12 @@ async fn alone(config: &Config, folder: &DataFolder, request: &Request) -> Resul
     let (socket, listener) = AdminSocket::bind(folder).map_err(Failure::usage)?;
     let controller = Alone::start(config, OpenNib::new(Box::new(store)).map_err(Failure::Failed)?, clock)
         .map_err(Failure::Failed)?;
-    controller.open_log(folder.path()).await.context("its log cannot be written").map_err(Failure::Usage)?;
+    let own = controller.open_log(folder.path()).await.context("its log cannot be written").map_err(Failure::Usage)?;
+    // Told who it is, a Global Controller without any policy makes its first one: only where policy is
+    // what is asked about.
+    if let Some(own) = own.filter(|_| request.target.starts_with("/api/v1/policy")) {
+        controller.policy.send(Became(own)).await.map_err(Failure::failed)?;
+    }
     let listeners = Listeners { tcp: None, admin: Some(listener) };
     let server = serve(listeners, controller.parts).context("cannot serve").map_err(Failure::Failed)?;
     let handle = server.handle();
@@ -146,25 +155,56 @@ impl Alone {
         };
         let health = HealthActor::new(identity, Arc::clone(&clock)).start();
         let way = Nib::new(nib.clone().recipient(), nib.clone().recipient(), seed);
-        let registry = RegistryActor::new(way.clone(), None, clock, Arc::new(SystemEntropy)).start();
-        let known = Some(way.clone());
-        let parts = Parts { health, nib: known, discovery: None, registry: Some(registry), audit: None, user_name };
-        Ok(Self { nib, way, parts })
+        let registry = RegistryActor::new(way.clone(), None, Arc::clone(&clock), Arc::new(SystemEntropy)).start();
+        // A post that never starts: what is sent through it goes nowhere, at once.
+        let nowhere = ActorContext::<PostActor>::new().address();
+        let outlets = Outlets {
+            requests: nowhere.clone().recipient(),
+            acks: nowhere.recipient(),
+            notes: health.clone().recipient(),
+            listeners: Vec::new(),
+        };
+        let policy = PolicyActor::new(config.policy.distributed(), way.clone(), clock, seed, outlets).start();
+        let parts = Parts {
+            health,
+            nib: Some(way.clone()),
+            discovery: None,
+            registry: Some(registry),
+            audit: None,
+            policy: Some(policy.clone()),
+            presence: None,
+            demand: None,
+            user_name,
+        };
+        Ok(Self { nib, way, policy, parts })
     }
 
     /// Makes what is written from here on entries of the log, where the controller has a name and so
-    /// the log an origin.
-    async fn open_log(&self, folder: &Path) -> anyhow::Result<()> {
-        let Some(own) = self.way.ask(|reader| reader.membership()).await? else { return Ok(()) };
+    /// the log an origin. The answer is who the controller is.
+    async fn open_log(&self, folder: &Path) -> anyhow::Result<Option<Arc<Own>>> {
+        let Some(row) = self.way.ask(|reader| reader.membership()).await? else { return Ok(None) };
         // As a start does it: the next key is used as soon as there is a certificate for it.
-        let file = match (own.next_chain, own.next_key_file) {
-            (Some(_), Some(next)) => next,
-            _ => own.key_file,
+        let (chain, file) = match (row.next_chain, row.next_key_file) {
+            (Some(chain), Some(next)) => (chain, next),
+            _ => (row.chain, row.key_file),
         };
         let key = KeyFiles::new(folder, Arc::new(SystemEntropy)).load(&file)?;
-        let key = key.with_context(|| format!("the key {file} of {} is missing in {}", own.id, folder.display()))?;
-        let origin = Origin::new(&own.cluster, &own.id);
-        let sealer = LogSealer::new(origin, Arc::new(key), Arc::new(SystemEntropy));
-        Ok(self.nib.send(OpenLog(Box::new(sealer))).await??)
+        let key = key.with_context(|| format!("the key {file} of {} is missing in {}", row.id, folder.display()))?;
+        let chain = canonical::read(chain.as_str().as_bytes(), "a certificate chain")
+            .with_context(|| format!("the certificate of {} is damaged", row.id))?;
+        let own = Own {
+            cluster: row.cluster,
+            id: row.id,
+            role: row.role,
+            region: row.region,
+            parent: row.parent,
+            pin: row.pin,
+            chain,
+            key: Arc::new(key),
+            epoch: row.epoch,
+        };
+        let sealer = LogSealer::new(own.origin(), Arc::clone(&own.key), Arc::new(SystemEntropy));
+        self.nib.send(OpenLog(Box::new(sealer))).await??;
+        Ok(Some(Arc::new(own)))
     }
 }

@@ -136,6 +136,9 @@ impl LocalController {
             discovery: Some(discovery.clone().recipient()),
             registry: None,
             audit: None,
+            policy: None,
+            presence: None,
+            demand: None,
             user_name,
         };
         Ok(Self { discovery, nib, health, progress, parts, actor, clock })

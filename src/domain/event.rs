@@ -160,6 +160,18 @@ pub enum EventType {
     PolicyRefused,
 }
 
+impl EventType {
+    /// What operators should look at: found here or told from below, and never acted on by itself.
+    pub const ANOMALIES: [Self; 6] = [
+        Self::AnomalyDuplicateAddress,
+        Self::AnomalyCrossRegionDevice,
+        Self::AnomalyDiscoverySpike,
+        Self::AnomalyGlobalMacCollision,
+        Self::LcDiscoveryOverdue,
+        Self::DiscoveryLcMissing,
+    ];
+}
+
 named!(EventType, EventTypeError, "event type",
     NibMigrated => "NIB_MIGRATED",
     ControllerStarted => "CONTROLLER_STARTED",

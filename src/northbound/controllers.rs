@@ -5,10 +5,14 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::caller::{Caller, resource};
+use super::presence::{Presence, presence};
 use super::problem::{Answer, asked};
 use super::tokens::Registry;
 use crate::actors::REQUEST_DEADLINE;
-use crate::actors::registry::{ListControllers, Reinstate, RevokeController, ShowController};
+use crate::actors::presence::PresenceReport;
+use crate::actors::registry::{
+    ControllerSummary, ControllerView, ListControllers, Reinstate, RevokeController, ShowController,
+};
 use crate::domain::controller::ControllerId;
 
 /// The resources.
@@ -34,14 +38,23 @@ struct Grounds {
     reason: String,
 }
 
-async fn list(registry: Registry) -> Answer {
+/// What is written of a controller, with how it does.
+fn view(summary: ControllerSummary, presence: Option<&PresenceReport>) -> ControllerView {
+    let heard = presence.and_then(|presence| presence.children.iter().find(|child| child.id == summary.id));
+    ControllerView { summary, presence: heard.cloned() }
+}
+
+async fn list(registry: Registry, who: Presence) -> Answer {
     let controllers = asked(registry.send(ListControllers), REQUEST_DEADLINE).await??;
+    let presence = presence(&who).await?;
+    let controllers: Vec<_> = controllers.into_iter().map(|summary| view(summary, presence.as_ref())).collect();
     Ok(HttpResponse::Ok().json(json!({ "controllers": controllers })))
 }
 
-async fn show(id: web::Path<ControllerId>, registry: Registry) -> Answer {
+async fn show(id: web::Path<ControllerId>, registry: Registry, who: Presence) -> Answer {
     let controller = asked(registry.send(ShowController(id.into_inner())), REQUEST_DEADLINE).await??;
-    Ok(HttpResponse::Ok().json(controller))
+    let presence = presence(&who).await?;
+    Ok(HttpResponse::Ok().json(view(controller, presence.as_ref())))
 }
 
 async fn revoke(

@@ -1,4 +1,4 @@
-//! Discovery cycles, on demand.
+//! Discovery cycles, on demand: here, and below.
 
 use std::time::Duration;
 
@@ -13,13 +13,28 @@ use super::problem::{Answer, Cause, Problem, asked, stopping};
 use crate::actors::REQUEST_DEADLINE;
 use crate::actors::discovery::StartCycle;
 use crate::actors::discovery::cycle::chain;
+use crate::actors::view::RequestDiscovery;
+use crate::domain::controller::ControllerId;
 use crate::domain::cycle::Trigger;
 
 /// How long the end of a cycle is waited for: a large network at a low rate takes minutes.
 const LONGEST_WAIT: Duration = Duration::from_secs(600);
 
+/// How long it may take to ask all who are below, one after the other.
+const LONGEST_DEMAND: Duration = Duration::from_secs(30);
+
 /// The resources.
 pub const PATHS: &[&str] = &["/api/v1/discovery/cycles"];
+
+/// The resources of a controller that has others below.
+pub const DEMAND_PATHS: &[&str] = &["/api/v1/discovery/requests"];
+
+/// Adds them.
+pub fn configure_demand(config: &mut web::ServiceConfig, demand: Recipient<RequestDiscovery>) {
+    config
+        .app_data(web::Data::new(demand))
+        .service(resource("/api/v1/discovery/requests", [("POST", web::post().to(request))]));
+}
 
 /// Adds the resources.
 pub fn configure(config: &mut web::ServiceConfig, discovery: Recipient<StartCycle>) {
@@ -49,5 +64,32 @@ async fn start(Caller(by): Caller, query: web::Query<Wait>, discovery: web::Data
     match result {
         Ok(report) => Ok(HttpResponse::Ok().json(report)),
         Err(error) => Err(Problem::new(Cause::Failed, "CYCLE_FAILED", chain(error.as_ref()))),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Demanded {
+    /// The Local Controller; all if none is named.
+    controller: Option<ControllerId>,
+    /// Why, for people.
+    reason: String,
+}
+
+/// Asks those below for cycles. What they find comes with their reports.
+async fn request(
+    Caller(by): Caller,
+    demanded: web::Json<Demanded>,
+    demand: web::Data<Recipient<RequestDiscovery>>,
+) -> Answer {
+    let Demanded { controller, reason } = demanded.into_inner();
+    let nobody = match &controller {
+        Some(meant) => format!("{meant} is not an active Local Controller below this one"),
+        None => "there is no active controller below this one".to_owned(),
+    };
+    info!(%by, ?controller, reason, "discovery cycles asked for below");
+    match asked(demand.send(RequestDiscovery { reason, controller }), LONGEST_DEMAND).await?? {
+        0 => Err(Problem::new(Cause::Conflict, "NOBODY_ASKED", nobody)),
+        count => Ok(HttpResponse::Accepted().json(json!({ "asked": count }))),
     }
 }

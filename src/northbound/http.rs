@@ -10,11 +10,14 @@ use actix_web::{App, HttpRequest, HttpServer, web};
 pub use super::caller::UserName;
 use super::caller::meet;
 use super::problem::{Cause, Problem};
-use super::{audit, controllers, discovery, inventory, status, tokens};
+use super::{anomalies, audit, blocklist, controllers, discovery, inventory, policy, status, tokens};
 use crate::actors::discovery::StartCycle;
 use crate::actors::health::HealthActor;
 use crate::actors::nib::Nib;
+use crate::actors::policy::PolicyActor;
+use crate::actors::presence::ReadPresence;
 use crate::actors::registry::RegistryActor;
+use crate::actors::view::RequestDiscovery;
 
 /// Whom the API of a controller asks. It has no resources for what is not there.
 #[derive(Clone)]
@@ -29,6 +32,12 @@ pub struct Parts {
     pub registry: Option<Addr<RegistryActor>>,
     /// Signs the heads of the event log.
     pub audit: Option<audit::Heads>,
+    /// Keeps the policy.
+    pub policy: Option<Addr<PolicyActor>>,
+    /// Knows who is there.
+    pub presence: Option<Recipient<ReadPresence>>,
+    /// Asks those below for discovery cycles.
+    pub demand: Option<Recipient<RequestDiscovery>>,
     /// What users of the system are called.
     pub user_name: UserName,
 }
@@ -65,17 +74,29 @@ pub fn routes(parts: Parts) -> impl FnOnce(&mut web::ServiceConfig) {
         status::configure(config, parts.health);
         if let Some(nib) = parts.nib {
             paths.extend(inventory::PATHS);
+            paths.extend(anomalies::PATHS);
             inventory::configure(config, nib);
+            anomalies::configure(config);
         }
         if let Some(discovery) = parts.discovery {
             paths.extend(discovery::PATHS);
             discovery::configure(config, discovery);
         }
+        if let Some(demand) = parts.demand {
+            paths.extend(discovery::DEMAND_PATHS);
+            discovery::configure_demand(config, demand);
+        }
+        config.app_data(web::Data::new(parts.presence));
+        if let Some(policy) = parts.policy {
+            paths.extend(policy::PATHS);
+            policy::configure(config, policy);
+        }
         if let Some(registry) = parts.registry {
-            paths.extend(tokens::PATHS.iter().chain(controllers::PATHS));
+            paths.extend(tokens::PATHS.iter().chain(controllers::PATHS).chain(blocklist::PATHS));
             config.app_data(web::Data::new(registry));
             tokens::configure(config);
             controllers::configure(config);
+            blocklist::configure(config);
         }
         if let Some(heads) = parts.audit {
             paths.extend(audit::PATHS);

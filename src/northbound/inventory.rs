@@ -45,11 +45,12 @@ struct EventsQuery {
 }
 
 /// How many rows a page has when nobody says.
-const fn page() -> usize {
+pub const fn page() -> usize {
     100
 }
 
-fn checked(limit: usize) -> Result<usize, Problem> {
+/// A number of rows that a page may have.
+pub fn checked(limit: usize) -> Result<usize, Problem> {
     if (1..=MOST_ROWS).contains(&limit) {
         return Ok(limit);
     }

@@ -14,6 +14,7 @@ use crate::actors::audit::AuditError;
 use crate::actors::discovery::Refused;
 use crate::actors::discovery::cycle::chain;
 use crate::actors::nib::NibError;
+use crate::actors::policy::PolicyActorError;
 use crate::actors::registry::RegistryError;
 
 /// What a handler answers.
@@ -157,6 +158,17 @@ impl From<RegistryError> for Problem {
             RegistryError::Nameless => Self::new(Cause::Conflict, "NOT_VALIDATED", error),
             RegistryError::Nib(error) => error.into(),
             RegistryError::NoEntropy(_) => Self::of(Cause::Failed, "NO_ENTROPY", &error),
+        }
+    }
+}
+
+impl From<PolicyActorError> for Problem {
+    fn from(error: PolicyActorError) -> Self {
+        match error {
+            PolicyActorError::Nameless => Self::new(Cause::Conflict, "NOT_VALIDATED", error),
+            PolicyActorError::Refused(refused) => Self::of(Cause::Conflict, refused.reason(), &refused),
+            PolicyActorError::Nib(error) => error.into(),
+            PolicyActorError::Damaged(_) => Self::of(Cause::Failed, "NIB_CORRUPT", &error),
         }
     }
 }

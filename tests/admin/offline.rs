@@ -1,13 +1,11 @@
 //! While no controller runs: the same requests, answered by its actors alone.
 
 use std::fs;
-use std::path::Path;
 use std::sync::Arc;
 
 use pdsno::actors::membership::keys::KeyStore;
 use pdsno::app::admin::request;
 use pdsno::app::client::{Request, Verb};
-use pdsno::app::config::{Config, Flags, Sources, load};
 use pdsno::app::entropy::SystemEntropy;
 use pdsno::app::failure::Failure;
 use pdsno::app::folder::DataFolder;
@@ -22,13 +20,8 @@ use pdsno::wire::entry;
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::place::{folder_of_global, folder_with_nib};
+use crate::place::{config, folder_of_global, folder_with_nib};
 use crate::program::listing;
-
-fn config(folder: &Path) -> Config {
-    let flags = Flags { data_dir: Some(folder.to_str().unwrap().to_owned()), ..Flags::default() };
-    load(Sources { file: None, environment: Vec::new(), flags }).unwrap().config
-}
 
 #[test]
 fn without_a_controller_the_nib_answers_and_nothing_is_left() {

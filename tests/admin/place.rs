@@ -4,14 +4,19 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use actix::{Actor, Addr, Context, Handler, MessageResult};
+use actix::{Actor, Addr, AsyncContext, Context, Handler, MessageResult};
 use actix_web::dev::ServerHandle;
 use pdsno::actors::discovery::{CycleResult, Refused, StartCycle};
 use pdsno::actors::health::{HealthActor, Identity};
 use pdsno::actors::nib::{Close, Nib, NibActor};
+use pdsno::actors::policy::{Outlets, PolicyActor};
+use pdsno::actors::post::PostActor;
+use pdsno::actors::presence::{PresenceReport, ReadPresence};
 use pdsno::actors::registry::RegistryActor;
+use pdsno::actors::view::RequestDiscovery;
 use pdsno::app::client::{AskError, Refusal, Request, ask};
 use pdsno::app::clock::SystemClock;
+use pdsno::app::config::{Config, Flags, Sources, load};
 use pdsno::app::entropy::SystemEntropy;
 use pdsno::app::folder::DataFolder;
 use pdsno::app::socket::AdminSocket;
@@ -23,10 +28,11 @@ use pdsno::domain::digest::Digest;
 use pdsno::domain::number::{Epoch, Serial};
 use pdsno::domain::registry::{Membership, RegistryChange, SignedDocument};
 use pdsno::domain::time::{Clock, Timestamp};
-use pdsno::nib::NibStore;
 use pdsno::nib::sqlite::{OpenMode, SqliteNib};
 use pdsno::nib::writer::NibWriter;
+use pdsno::nib::{NibError, NibStore};
 use pdsno::northbound::http::{Listeners, Parts, serve};
+use pdsno::wire::presence::State;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
@@ -50,10 +56,52 @@ impl Handler<StartCycle> for Cycles {
     }
 }
 
+/// Who is there, and who is asked for cycles, as the test says.
+struct Around {
+    presence: Arc<Mutex<Option<PresenceReport>>>,
+    demands: Arc<Mutex<Vec<RequestDiscovery>>>,
+}
+
+impl Actor for Around {
+    type Context = Context<Self>;
+}
+
+impl Handler<ReadPresence> for Around {
+    type Result = Result<PresenceReport, NibError>;
+
+    fn handle(&mut self, _: ReadPresence, _: &mut Self::Context) -> Self::Result {
+        let nobody = PresenceReport { state: State::Active, parent: None, children: Vec::new() };
+        Ok(self.presence.lock().unwrap().clone().unwrap_or(nobody))
+    }
+}
+
+impl Handler<RequestDiscovery> for Around {
+    type Result = Result<usize, NibError>;
+
+    /// Those who are named are there, and two Regional Controllers.
+    fn handle(&mut self, request: RequestDiscovery, _: &mut Self::Context) -> Self::Result {
+        let count = if request.controller.is_some() { 1 } else { 2 };
+        let is_known = !request.reason.contains("nobody");
+        self.demands.lock().unwrap().push(request);
+        Ok(if is_known { count } else { 0 })
+    }
+}
+
+/// The configuration of a command on this folder.
+pub fn config(folder: &Path) -> Config {
+    let flags = Flags { data_dir: Some(folder.to_str().unwrap().to_owned()), ..Flags::default() };
+    load(Sources { file: None, environment: Vec::new(), flags }).unwrap().config
+}
+
 /// A controller that runs here.
 pub struct Place {
     pub folder: TempDir,
     pub health: Addr<HealthActor>,
+    pub policy: Addr<PolicyActor>,
+    /// Who is there; nobody can be heard unless the test says so.
+    pub presence: Arc<Mutex<Option<PresenceReport>>>,
+    /// The cycles that were asked for below.
+    pub demands: Arc<Mutex<Vec<RequestDiscovery>>>,
     pub tcp: SocketAddr,
     pub cycles: Arc<Mutex<Vec<Result<CycleResult, Refused>>>>,
     nib: Addr<NibActor>,
@@ -82,7 +130,7 @@ fn global() -> Change {
         region: None,
         parent: None,
         pin: Digest::from_bytes([7; 32]),
-        chain: SignedDocument::from_text("{}".to_owned()),
+        chain: SignedDocument::from_text(r#"{"certificates":[],"delegation":null}"#.to_owned()),
         serial: Serial::from_number(1),
         key_file: "first.key".to_owned(),
         next_key_file: None,
@@ -132,7 +180,19 @@ impl Place {
         let way = Nib::new(nib.clone().recipient(), nib.clone().recipient(), 1);
         let registry =
             RegistryActor::new(way.clone(), None, Arc::<SystemClock>::clone(&clock), Arc::new(SystemEntropy)).start();
-        let health = HealthActor::new(identity, clock).start();
+        let health = HealthActor::new(identity, Arc::<SystemClock>::clone(&clock)).start();
+        // A post that never starts: nobody is there to talk to.
+        let nowhere = Context::<PostActor>::new().address();
+        let outlets = Outlets {
+            requests: nowhere.clone().recipient(),
+            acks: nowhere.recipient(),
+            notes: health.clone().recipient(),
+            listeners: Vec::new(),
+        };
+        let configured = config(&path).policy.distributed();
+        let policy = PolicyActor::new(configured, way.clone(), clock, 2, outlets).start();
+        let (presence, demands) = (Arc::new(Mutex::new(None)), Arc::new(Mutex::new(Vec::new())));
+        let around = Around { presence: Arc::clone(&presence), demands: Arc::clone(&demands) }.start();
         let cycles = Arc::new(Mutex::new(Vec::new()));
         let parts = Parts {
             health: health.clone(),
@@ -140,6 +200,9 @@ impl Place {
             discovery: Some(Cycles(Arc::clone(&cycles)).start().recipient()),
             registry: Some(registry),
             audit: None,
+            policy: Some(policy.clone()),
+            presence: Some(around.clone().recipient()),
+            demand: Some(around.recipient()),
             user_name,
         };
         let (socket, admin) = AdminSocket::bind(&held).unwrap();
@@ -148,7 +211,7 @@ impl Place {
         let server = serve(Listeners { tcp: Some(listener), admin: Some(admin) }, parts).unwrap();
         let handle = server.handle();
         actix::spawn(server);
-        Self { folder, health, tcp, cycles, nib, server: handle, held: Some((socket, held)) }
+        Self { folder, health, policy, presence, demands, tcp, cycles, nib, server: handle, held: Some((socket, held)) }
     }
 
     pub fn path(&self) -> PathBuf {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::algorithms::presence::ChildReport;
 use crate::domain::controller::{ControllerId, Region, Role};
 use crate::domain::key::PublicKey;
 use crate::domain::number::{PolicyVersion, Serial};
@@ -132,4 +133,14 @@ impl ControllerSummary {
             last_contact: row.last_contact,
         }
     }
+}
+
+/// A controller below this one, with how it does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ControllerView {
+    /// What is written of it.
+    #[serde(flatten)]
+    pub summary: ControllerSummary,
+    /// How it does now, where that is known: only a running controller hears those below.
+    pub presence: Option<ChildReport>,
 }

@@ -30,7 +30,9 @@ pub struct Issuer<'a> {
 #[derive(Debug, thiserror::Error)]
 pub enum SetError {
     /// Policy is written only at the Global Controller.
-    #[error("policy is set at the Global Controller, and this is none")]
+    #[error(
+        "policy is set at the Global Controller, and this is none; ask it there: with --as global where one process runs all tiers, else on its host"
+    )]
     NotGlobal,
     /// It says what is in effect.
     #[error("version {0}, which is in effect, says the same already; nothing was changed")]
@@ -46,6 +48,18 @@ pub enum SetError {
     /// It cannot be signed.
     #[error("the policy cannot be written")]
     Canonical(#[from] CanonicalError),
+}
+
+impl SetError {
+    /// The code for programs.
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::NotGlobal => "NOT_GLOBAL",
+            Self::Unchanged(_) => "POLICY_UNCHANGED",
+            Self::Over { .. } => "POLICY_OVER",
+            Self::Canonical(_) => "NOT_WRITTEN",
+        }
+    }
 }
 
 /// The next version. It must say something else than the one in effect, or last longer than it.

@@ -1,6 +1,6 @@
 //! Who is there, for operators.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Now, Presence};
 use crate::domain::controller::{ControllerId, Region, Role};
@@ -9,7 +9,7 @@ use crate::domain::time::Timestamp;
 use crate::wire::presence::{ChildPresence, State};
 
 /// Who is there.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PresenceReport {
     /// How this controller works: [`State::Offline`] when the one above is away.
     pub state: State,
@@ -20,7 +20,7 @@ pub struct PresenceReport {
 }
 
 /// The controller above.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ParentReport {
     /// Its name.
     pub id: ControllerId,
@@ -31,7 +31,7 @@ pub struct ParentReport {
 }
 
 /// A controller below.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChildReport {
     /// Its name.
     pub id: ControllerId,
