@@ -13,13 +13,14 @@ use pdsno::actors::validation::Quotas;
 use pdsno::algorithms::discovery::vendor::VendorTable;
 use pdsno::app::node::{Node, NodeSettings, Surroundings};
 use pdsno::domain::controller::{Cluster, ControllerId, Region, Role};
+use pdsno::domain::event::{Event, EventSeq};
 use pdsno::domain::policy::{DiscoveryPolicy, Policy, Probing};
 use pdsno::domain::protocol::Protocol;
 use pdsno::domain::subnet::Subnet;
 use pdsno::domain::token::BootstrapToken;
 use pdsno::eastwest::bus::Bus;
 use pdsno::nib::memory::MemoryNib;
-use pdsno::nib::{NibReader, NibStore};
+use pdsno::nib::{EventQuery, NibReader, NibStore};
 use pdsno::wire::validation::Metadata;
 use tokio::task::{JoinHandle, LocalSet};
 use tokio::time::Instant;
@@ -113,6 +114,17 @@ impl Machine {
     /// The name of its controller, once there is one.
     pub fn name(&self) -> Option<ControllerId> {
         self.reader.membership().unwrap().map(|own| own.id)
+    }
+
+    /// Its last events, for who looks into a failure.
+    pub fn last_words(&self) -> String {
+        let from = EventSeq::from_number(self.reader.next_event().unwrap().number().saturating_sub(12));
+        let events = self.reader.events(&EventQuery { from, ..EventQuery::default() }).unwrap();
+        let told = |event: &Event| {
+            let Event { seq, event_type, subject, timestamp, payload, .. } = event;
+            format!("  node {} {seq} {timestamp} {event_type} {subject} {payload}\n", self.place.number)
+        };
+        events.iter().map(told).collect()
     }
 
     /// Starts the controller.

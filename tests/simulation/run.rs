@@ -134,7 +134,9 @@ impl World {
             let late = Instant::now() + JOINING;
             while self.machines[number].name().is_none() {
                 if Instant::now() > late {
-                    return Err(format!("node {number} was not let in"));
+                    let above = self.plan.above(number).unwrap_or_default();
+                    let told = [number, above].map(|node| self.machines[node].last_words());
+                    return Err(format!("node {number} was not let in\n{}", told.concat()));
                 }
                 sleep(Duration::from_millis(100)).await;
             }
