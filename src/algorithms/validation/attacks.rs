@@ -203,6 +203,18 @@ fn attack_6_a_token_is_for_one_role_and_one_region() {
 }
 
 #[test]
+fn a_joiner_whose_clock_is_ahead_answers_all_the_same() {
+    let mut desk = Desk::regional();
+    let token = desk.token(Role::Local, "zone-A");
+    let mut candidate = local(3, token);
+    let request = candidate.ask(&desk);
+    let asked = challenge(desk.request("bus", &request).unwrap());
+    let message = desk.sent(candidate.joiner.temp_id(), &asked);
+    let ahead = asked.expires_at.saturating_add(Duration::from_secs(20));
+    assert!(candidate.joiner.challenge(&message, &candidate.key, ahead).is_ok());
+}
+
+#[test]
 fn attack_7_a_challenge_is_answered_in_time_once_and_by_its_owner() {
     let mut desk = Desk::regional();
     let token = desk.token(Role::Local, "zone-A");
