@@ -103,6 +103,9 @@ pub enum Refused {
     /// The controller stops.
     #[error("the controller is stopping")]
     Stopping,
+    /// Nobody named the controller yet, so there is nobody in whose name to discover.
+    #[error("the controller has not been validated yet; `pdsno status` tells how far it is")]
+    NotValidated,
 }
 
 /// Begins the schedule: a bootstrap cycle now, then one each interval.

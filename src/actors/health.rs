@@ -3,6 +3,7 @@
 //! ```text
 //!   DiscoveryActor ──CycleEnded──► HealthActor ◄──CheckHealth, ReadStatus, RenderMetrics── northbound
 //!   other actors ────Note──────────►    │
+//!   MembershipActor ─Became────────►    │
 //!                                      └──Ping──► every other actor
 //! ```
 
@@ -12,9 +13,12 @@ use std::time::Duration;
 
 use actix::{Actor, Context, Handler, Message, MessageResult, Recipient, ResponseFuture};
 use serde::Serialize;
+use serde_json::json;
 
 use super::Ping;
 use super::discovery::{CycleEnded, succeeded};
+use super::identity::Became;
+use super::nib::Freeze;
 use crate::domain::controller::{ControllerId, Region, Role};
 use crate::domain::cycle::CycleReport;
 use crate::domain::subnet::Subnet;
@@ -55,6 +59,7 @@ pub struct HealthActor {
     last_cycle: Option<CycleReport>,
     last_error: Option<String>,
     notes: BTreeMap<&'static str, serde_json::Value>,
+    frozen: Option<String>,
 }
 
 /// An actor to watch over.
@@ -78,7 +83,7 @@ pub struct Note {
     pub value: serde_json::Value,
 }
 
-/// Asks whether every actor answers, and whether a cycle has ended yet.
+/// Asks whether every actor answers, and whether the controller has begun what it is there for.
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "Health")]
 pub struct CheckHealth;
@@ -89,8 +94,25 @@ pub struct Health {
     /// The actors that did not answer in time.
     pub silent: Vec<&'static str>,
     /// Whether a cycle has ended in which something could be scanned, so that the NIB tells of the
-    /// present.
-    pub discovered: bool,
+    /// present; nothing of a controller that does not discover.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub discovered: Option<bool>,
+    /// Whether the controller has a name; nothing of one that discovers, which does not before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub validated: Option<bool>,
+    /// Why nothing may be written to the NIB, where that is so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frozen: Option<String>,
+}
+
+impl Health {
+    /// Whether all is as it should be.
+    pub fn is_ready(&self) -> bool {
+        self.silent.is_empty()
+            && self.frozen.is_none()
+            && self.discovered != Some(false)
+            && self.validated != Some(false)
+    }
 }
 
 /// Asks for what an operator wants to see.
@@ -137,6 +159,7 @@ impl HealthActor {
             last_cycle: None,
             last_error: None,
             notes: BTreeMap::new(),
+            frozen: None,
         }
     }
 }
@@ -158,6 +181,25 @@ impl Handler<Cover> for HealthActor {
 
     fn handle(&mut self, Cover(subnets): Cover, _: &mut Self::Context) {
         self.identity.subnets = subnets;
+    }
+}
+
+impl Handler<Became> for HealthActor {
+    type Result = ();
+
+    fn handle(&mut self, Became(own): Became, _: &mut Self::Context) {
+        self.identity.controller_id = Some(own.id.clone());
+        self.identity.region.clone_from(&own.region);
+    }
+}
+
+/// The controller only answers questions from now on.
+impl Handler<Freeze> for HealthActor {
+    type Result = ();
+
+    fn handle(&mut self, Freeze { reason }: Freeze, _: &mut Self::Context) {
+        self.notes.insert("log", json!({ "state": "LOG_CORRUPT", "reason": reason }));
+        self.frozen.get_or_insert(reason);
     }
 }
 
@@ -195,7 +237,10 @@ impl Handler<CheckHealth> for HealthActor {
         // All deadlines begin now, so that several silent actors are named as soon as one.
         let ping = |actor: &Recipient<Ping>| tokio::time::timeout(PING_DEADLINE, actor.send(Ping));
         let pings: Vec<_> = self.watched.iter().map(|(name, actor)| (*name, ping(actor))).collect();
-        let discovered = self.last_cycle.as_ref().is_some_and(succeeded);
+        let discovers = self.identity.role == Role::Local;
+        let discovered = discovers.then(|| self.last_cycle.as_ref().is_some_and(succeeded));
+        let validated = (!discovers).then_some(self.identity.controller_id.is_some());
+        let frozen = self.frozen.clone();
         Box::pin(async move {
             let mut silent = Vec::new();
             for (name, ping) in pings {
@@ -203,7 +248,7 @@ impl Handler<CheckHealth> for HealthActor {
                     silent.push(name);
                 }
             }
-            Health { silent, discovered }
+            Health { silent, discovered, validated, frozen }
         })
     }
 }

@@ -11,6 +11,8 @@ use std::path::Path;
 use anyhow::{Context as _, anyhow};
 
 use crate::actors::audit::Tiles;
+use crate::actors::log_check::{Extent, LogCheck, check_log};
+use crate::actors::nib::Freeze;
 use crate::algorithms::audit::examine::{Examiner, Grounds, Keys};
 use crate::algorithms::audit::frontier::Frontier;
 use crate::algorithms::audit::verify::Stored;
@@ -239,6 +241,30 @@ pub fn write_new(path: &Path, octets: &[u8]) -> Result<(), Failure> {
         file.sync_all()
     });
     written.with_context(|| format!("cannot write {}", path.display())).map_err(Failure::Usage)
+}
+
+/// Why nothing may be written to a NIB: its log is not what was sealed. Checked are the entries since the
+/// last head that the log signed. `None` where nothing is wrong, or there is no log yet.
+///
+/// # Errors
+/// When the NIB cannot be read now.
+pub fn check_at_start(reader: &dyn NibReader) -> Result<Option<Freeze>, NibError> {
+    let Some(membership) = reader.membership()? else { return Ok(None) };
+    let (id, origin) = (membership.id.clone(), Origin::new(&membership.cluster, &membership.id));
+    let unknown = |failure: Failure| Freeze { reason: format!("whose log it is cannot be told: {failure}") };
+    let grounds = author(reader).and_then(|author| {
+        let mut grounds = Grounds::new(author.root);
+        grounds.learn(&chains(reader, &author)?);
+        Ok(grounds)
+    });
+    let grounds = match grounds {
+        Ok(grounds) => grounds,
+        Err(failure) => return Ok(Some(unknown(failure))),
+    };
+    match check_log(reader, &origin, grounds.keyring.keys_of(&id), Extent::SinceHead)? {
+        LogCheck::Sound(_) => Ok(None),
+        LogCheck::Broken(fault) => Ok(Some(Freeze::because(&fault))),
+    }
 }
 
 /// Whether a NIB's own error means that it is of no use.

@@ -5,7 +5,6 @@
 //! refused has changed nothing, and nothing that runs has a right that it does not need.
 
 use std::net::{SocketAddr, TcpListener};
-use std::process::exit;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +12,6 @@ use actix::System;
 use actix_web::dev::ServerHandle;
 use anyhow::{Context, anyhow};
 use serde_json::json;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{error, info, warn};
 
 use crate::actors::discovery::{BeginSchedule, Reconfigure, StartCycle};
@@ -23,9 +21,11 @@ use crate::app::clock::SystemClock;
 use crate::app::config::{Config, Loaded, Sources};
 use crate::app::controller::{LocalController, OpenNib, actor, discovery_settings};
 use crate::app::failure::Failure;
+use crate::app::hierarchy;
 use crate::app::maintenance::open_nib;
 use crate::app::privileges;
 use crate::app::reload::{problems, reload};
+use crate::app::signals::{Asked, Signals};
 use crate::app::socket::AdminSocket;
 use crate::domain::controller::Role;
 use crate::domain::cycle::Trigger;
@@ -37,7 +37,7 @@ use crate::southbound::carrier::SocketCarrier;
 use crate::southbound::interfaces::links;
 
 /// How long a drain may take.
-const DRAIN: Duration = Duration::from_secs(5);
+pub(super) const DRAIN: Duration = Duration::from_secs(5);
 
 /// Runs a controller until a signal ends it. `sources` reads the configuration again on SIGHUP.
 ///
@@ -45,6 +45,9 @@ const DRAIN: Duration = Duration::from_secs(5);
 /// [`Failure::Usage`] when it cannot be started, and then nothing is sent or written;
 /// [`Failure::Failed`] when it could not end in order.
 pub fn run(loaded: Loaded, sources: impl Fn() -> Sources) -> Result<(), Failure> {
+    if matches!(loaded.config.controller.role, Some(Role::All | Role::Global)) {
+        return hierarchy::run(loaded, sources);
+    }
     let config = loaded.config;
     check_role(&config)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
@@ -83,7 +86,7 @@ pub fn run(loaded: Loaded, sources: impl Fn() -> Sources) -> Result<(), Failure>
         info!(signal = ended_by, "stopping");
         tokio::select! {
             stopped = drain(controller, handle, ended_by) => stopped.map_err(Failure::Failed)?,
-            signal = signals.second() => end_at_once(signal),
+            never = signals.second() => match never {},
         }
         info!("stopped");
         drop(socket);
@@ -92,63 +95,27 @@ pub fn run(loaded: Loaded, sources: impl Fn() -> Sources) -> Result<(), Failure>
     })
 }
 
-#[expect(clippy::disallowed_methods, reason = "who signals twice does not want to wait for what is in hand")]
-fn end_at_once(signal: i32) -> ! {
-    warn!(signal, "second signal: ending at once");
-    exit(128 + signal)
-}
-
-/// The other roles are known, and said to come later.
+/// The ways to run that come later.
 fn check_role(config: &Config) -> Result<(), Failure> {
-    match config.controller.role {
-        Some(Role::Local) => {}
-        Some(role) => {
-            return Err(Failure::Usage(anyhow!(
-                "the role {role} comes with a later version; this one runs --role local"
-            )));
+    match (config.controller.role, &config.controller.parent) {
+        (Some(Role::Local), None) => Ok(()),
+        (Some(role @ (Role::Regional | Role::Local)), parent) => {
+            let parent = parent.as_ref().map_or_else(|| "its parent".to_owned(), ToString::to_string);
+            let alone = if role == Role::Local { ", or unset controller.parent_id to run it standalone" } else { "" };
+            Err(Failure::Usage(anyhow!(
+                "a {role} controller reaches {parent} in another process by communication.mode rest+mqtt, which comes \
+                 with a later version; run the three tiers in one process with --role all{alone}"
+            )))
         }
-        None => return Err(Failure::Usage(anyhow!("no role is set; say --role local"))),
-    }
-    match &config.controller.parent {
-        None => Ok(()),
-        Some(parent) => Err(Failure::Usage(anyhow!(
-            "controller.parent_id is {parent}, and validation by a controller above comes with a later version; \
-             unset it to run this controller standalone"
-        ))),
+        _ => Err(Failure::Usage(anyhow!("no role is set; say --role local, or --role all for three tiers"))),
     }
 }
 
-fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
+/// Binds the listener.
+pub(super) fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).with_context(|| {
         format!("cannot listen on {address}; name another address with --listen, or none with --listen none")
     })
-}
-
-/// The signals that a controller listens to.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-    hangup: Signal,
-    user: Signal,
-}
-
-impl Signals {
-    fn new() -> std::io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            hangup: signal(SignalKind::hangup())?,
-            user: signal(SignalKind::user_defined1())?,
-        })
-    }
-
-    /// Waits for a signal that ends the controller, and tells its number.
-    async fn second(&mut self) -> i32 {
-        tokio::select! {
-            _ = self.terminate.recv() => libc::SIGTERM,
-            _ = self.interrupt.recv() => libc::SIGINT,
-        }
-    }
 }
 
 /// Does what signals ask for, until one asks to end; tells which.
@@ -159,11 +126,10 @@ async fn attend(
     sources: impl Fn() -> Sources,
 ) -> &'static str {
     loop {
-        tokio::select! {
-            _ = signals.terminate.recv() => return "SIGTERM",
-            _ = signals.interrupt.recv() => return "SIGINT",
-            _ = signals.user.recv() => scan_now(controller).await,
-            _ = signals.hangup.recv() => {
+        match signals.next().await {
+            Asked::End(signal) => return signal,
+            Asked::Cycle => scan_now(controller).await,
+            Asked::Reload => {
                 if let Err(error) = take_over(&mut config, controller, sources()).await {
                     error!(error = %format!("{error:#}"), "the configuration was not taken over");
                 }

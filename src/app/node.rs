@@ -6,18 +6,22 @@
 mod conductor;
 mod tier;
 
-pub use conductor::Conductor;
+pub use conductor::{Conductor, LastWords, Record, Reload};
+pub use tier::Entrance;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::{Actor, Addr, AsyncContext, Context};
+use actix::{Addr, AsyncContext, Context, Recipient};
 use anyhow::{Context as _, anyhow};
 use serde_json::Value;
+use tracing::field::Empty;
+use tracing::{error_span, warn};
 
 use crate::actors::audit::AuditActor;
 use crate::actors::discovery::{DiscoveryActor, DiscoverySettings, Drain};
 use crate::actors::health::{HealthActor, Identity as Shown, Watch};
+use crate::actors::identity::Became;
 use crate::actors::membership::keys::KeyStore;
 use crate::actors::membership::{MembershipActor, MembershipSettings};
 use crate::actors::nib::{Close, Nib, NibActor};
@@ -28,8 +32,7 @@ use crate::actors::registry::RegistryActor;
 use crate::actors::sweeper::Sweep;
 use crate::actors::validation::Quotas;
 use crate::actors::view::ViewActor;
-use crate::app::node::conductor::LastWords;
-use crate::app::node::tier::Builder;
+use crate::app::node::tier::{Builder, run};
 use crate::domain::controller::ControllerId;
 use crate::domain::entropy::{Entropy, octets};
 use crate::domain::message::BootId;
@@ -37,6 +40,7 @@ use crate::domain::number::Epoch;
 use crate::domain::policy::Policy;
 use crate::domain::time::Clock;
 use crate::domain::token::BootstrapToken;
+use crate::nib::NibError;
 use crate::wire::signature::{KeyPair, PrivateKeyFile};
 use secrecy::zeroize::Zeroizing;
 
@@ -71,6 +75,15 @@ pub struct Surroundings {
     pub sweep: Option<Box<dyn Sweep>>,
     /// What it was given to be let in with.
     pub token: Option<BootstrapToken>,
+}
+
+/// Who lets a controller in, and with what.
+#[derive(Debug)]
+pub struct Invitation {
+    /// The parent's name.
+    pub parent: ControllerId,
+    /// The token that the parent made.
+    pub token: BootstrapToken,
 }
 
 /// A controller that runs.
@@ -112,7 +125,24 @@ impl Node {
     ///
     /// # Errors
     /// When the NIB cannot be read, or the system gives no randomness.
-    pub async fn start(settings: NodeSettings, mut around: Surroundings) -> anyhow::Result<Self> {
+    pub async fn start(settings: NodeSettings, around: Surroundings) -> anyhow::Result<Self> {
+        let (node, entrance) = Self::prepare(settings, around, Vec::new()).await?;
+        entrance.enter();
+        Ok(node)
+    }
+
+    /// Starts the actors of a controller, but nobody who it is: that begins at the entrance. Those outside
+    /// are told who it became, after its own.
+    ///
+    /// # Errors
+    /// As [`Node::start`].
+    pub async fn prepare(
+        settings: NodeSettings,
+        mut around: Surroundings,
+        outside: Vec<Recipient<Became>>,
+    ) -> anyhow::Result<(Self, Entrance)> {
+        // An error's line tells of which controller it is, whatever is not logged.
+        let span = error_span!("controller", role = %settings.membership.role, id = Empty);
         let (clock, entropy) = (Arc::clone(&around.clock), Arc::clone(&around.entropy));
         let mut seeds = fastrand::Rng::with_seed(u64::from_be_bytes(octets(entropy.as_ref())?));
         let way = Nib::new(around.nib.clone().recipient(), around.nib.clone().recipient(), seeds.u64(..));
@@ -122,26 +152,20 @@ impl Node {
             freshness: settings.freshness,
             directory: way.ask(directory_of).await.context("cannot read who is known")?,
         };
-        let health = HealthActor::new(shown(&settings, clock.as_ref()), Arc::clone(&clock)).start();
+        let health = HealthActor::new(shown(&settings, clock.as_ref()), Arc::clone(&clock));
+        let health = run(Context::new(), health, &span);
         // The others must know where to send, and it where to hand on: its address comes first.
         let context = Context::<PostActor>::new();
         let address = context.address();
-        let joined = Builder::new(&mut around, &way, &address, &health, &mut seeds).build(settings);
-        let post = PostActor::new(
-            beginning,
-            Arc::clone(&clock),
-            Arc::clone(&entropy),
-            way.clone(),
-            around.carrier,
-            joined.routes,
-        );
-        let post = context.run(post);
-        let membership = joined.entrance.enter(around.token, clock, entropy, seeds.u64(..));
+        let joined = Builder::new(&mut around, &way, &address, &health, &mut seeds, &span).build(settings, outside);
+        let post = PostActor::new(beginning, clock, entropy, way.clone(), around.carrier, joined.routes);
+        let post = run(context, post, &span);
         let itself = [Watch("nib", around.nib.clone().recipient()), Watch("post", post.clone().recipient())];
         for watch in joined.watched.into_iter().chain(itself) {
             health.send(watch).await.context("the health actor has ended")?;
         }
-        Ok(Self { nib: around.nib, way, post, membership, health, parts: joined.parts })
+        let membership = joined.entrance.address();
+        Ok((Self { nib: around.nib, way, post, membership, health, parts: joined.parts }, joined.entrance))
     }
 
     /// Drains: no new cycle, the present one given up, everything in hand written, no message taken or
@@ -155,8 +179,13 @@ impl Node {
                 discovery.send(Drain).await?.await.context("discovery did not drain")?;
             }
             self.post.send(Leave).await?;
-            self.parts.conductor.send(LastWords(last_words)).await??;
+            let said = self.parts.conductor.send(LastWords(last_words)).await;
             self.nib.send(Close).await??;
+            match said? {
+                // Nothing may be written to a log that is not what was sealed, and that was told.
+                Err(NibError::Corrupt { detail }) => warn!(detail, "stopped without a last word in the log"),
+                said => said?,
+            }
             anyhow::Ok(())
         };
         tokio::time::timeout(limit, drain)

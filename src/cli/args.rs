@@ -96,9 +96,18 @@ fn secret(text: &str) -> Result<SecretString, std::convert::Infallible> {
 /// The daemon.
 #[derive(Debug, Args)]
 pub struct DaemonArgs {
-    /// Run as this tier: local; global, regional and all come later
+    /// Run as this tier: local, global, or all three in one process: all; regional comes later
     #[arg(long, value_name = "ROLE")]
     pub role: Option<String>,
+    /// The region of the Regional and the Local Controller, for example zone-A
+    #[arg(long, value_name = "REGION")]
+    pub region: Option<String>,
+    /// The controller's name, where it is not given by another
+    #[arg(long, value_name = "NAME")]
+    pub id: Option<String>,
+    /// The controller above, in another process: comes later
+    #[arg(long, value_name = "NAME")]
+    pub parent: Option<String>,
     /// Discover these subnets, separated by commas
     #[arg(long, value_name = "CIDR", value_delimiter = ',')]
     pub subnets: Option<Vec<String>>,

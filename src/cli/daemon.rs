@@ -23,6 +23,9 @@ pub fn run(args: DaemonArgs) -> Result<(), Ended> {
 pub fn flags(args: &DaemonArgs) -> Flags {
     Flags {
         role: args.role.clone(),
+        region: args.region.clone(),
+        id: args.id.clone(),
+        parent: args.parent.clone(),
         subnets: args.subnets.clone(),
         listen: args.listen.clone(),
         ..probing_flags(&args.probing, &args.common)

@@ -68,8 +68,18 @@ fn particulars(event: &Event) -> String {
                 ["new", "updated", "unchanged", "missed", "inactive"].map(|name| format!("{} {name}", delta[name]));
             format!("{} ms: {}", payload["duration_ms"], counts.join(", "))
         }
-        _ => payload.to_string(),
+        _ => short(payload.to_string()),
     }
+}
+
+/// Certificates and heads are longer than anybody reads on a line; as JSON all of it is told.
+fn short(mut text: String) -> String {
+    const LONGEST: usize = 160;
+    if let Some((at, _)) = text.char_indices().nth(LONGEST) {
+        text.truncate(at);
+        text.push('…');
+    }
+    text
 }
 
 fn changes(changes: &Value) -> String {

@@ -144,6 +144,7 @@ impl From<Refused> for Problem {
         match refused {
             Refused::Running => Self::new(Cause::Conflict, "CYCLE_RUNNING", refused),
             Refused::Stopping => stopping(),
+            Refused::NotValidated => Self::new(Cause::Conflict, "NOT_VALIDATED", refused),
         }
     }
 }

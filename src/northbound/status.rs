@@ -34,11 +34,10 @@ async fn healthz() -> HttpResponse {
     HttpResponse::Ok().json(json!({ "status": "ok" }))
 }
 
-/// Every actor answers and a first cycle has ended.
+/// Every actor answers, and a first cycle has ended, or where none runs the controller is validated.
 async fn readyz(health: web::Data<Addr<HealthActor>>) -> Answer {
     let health = asked(health.send(CheckHealth), DEADLINE).await?;
-    let ready = health.silent.is_empty() && health.discovered;
-    Ok(if ready { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() }.json(health))
+    Ok(if health.is_ready() { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() }.json(health))
 }
 
 async fn metrics(health: web::Data<Addr<HealthActor>>) -> Answer {

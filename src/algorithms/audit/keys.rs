@@ -127,6 +127,11 @@ impl Keyring {
         keys.iter().map(|key| VerifierKey::new(name.clone(), signature_type, *key)).collect()
     }
 
+    /// The keys that a controller ever had, as far as they are known.
+    pub fn keys_of(&self, owner: &ControllerId) -> &[PublicKey] {
+        self.holders.get(owner).map_or(&[], |holder| &holder.keys)
+    }
+
     /// Whose keys are known, and how many.
     pub fn holders(&self) -> impl Iterator<Item = (&ControllerId, usize)> {
         self.holders.iter().map(|(id, holder)| (id, holder.keys.len()))

@@ -36,6 +36,7 @@ pub(super) fn read(reader: &mut Reader<'_>, notes: &mut Vec<String>) -> Config {
         policy: policy(reader, notes),
         security: security(reader, notes),
     };
+    check_region(&config, reader);
     check_subnets(&config, reader);
     check_communities(&config, reader);
     let merged = merge(&config.controller.subnets);
@@ -179,6 +180,14 @@ fn communities_in(file: &Path, reader: &mut Reader<'_>, notes: &mut Vec<String>)
         reader.refuse(COMMUNITIES_FILE, None, "the file names no community; write one a line");
     }
     communities
+}
+
+fn check_region(config: &Config, reader: &mut Reader<'_>) {
+    const REGION: &str = "controller.region";
+    if config.controller.role == Some(Role::All) && config.controller.region.is_none() && !reader.has_refused(REGION) {
+        let reason = "the role all needs the region of its Regional Controller; say --region, for example zone-A";
+        reader.refuse(REGION, None, reason);
+    }
 }
 
 fn check_subnets(config: &Config, reader: &mut Reader<'_>) {

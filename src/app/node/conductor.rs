@@ -3,7 +3,8 @@
 //! ```text
 //!   MembershipActor ──Became──────►  Conductor ──Reconfigure, BeginSchedule──► DiscoveryActor
 //!   PolicyActor ──PolicyChanged──►      │    └────Reconfigure──► ViewActor
-//!   app ──LastWords──►                  └─Commit──► NibActor
+//!   app ──Reload, Record, LastWords──►  └─Commit──► NibActor
+//!   app, northbound ──StartCycle──►  Conductor ──StartCycle──► DiscoveryActor, once it began
 //! ```
 //!
 //! Discovery begins when both are known, so nothing is written under another name or by another policy.
@@ -13,9 +14,13 @@ use std::sync::Arc;
 use actix::fut::wrap_future;
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, Recipient, ResponseFuture};
 use serde_json::{Value, json};
-use tracing::{error, info, warn};
+use tokio::sync::oneshot;
+use tracing::field::display;
+use tracing::{Span, error, info, warn};
 
-use crate::actors::discovery::{self, BeginSchedule, DiscoverySettings, ReportSettings};
+use crate::actors::discovery::{
+    self, BeginSchedule, CycleResult, DiscoverySettings, Refused, ReportSettings, StartCycle,
+};
 use crate::actors::identity::{Became, Own};
 use crate::actors::nib::Nib;
 use crate::actors::policy::{InEffect, PolicyChanged};
@@ -41,6 +46,7 @@ pub(super) struct Scanning {
     pub reporting: Reporting,
     pub reconfigure: Recipient<discovery::Reconfigure>,
     pub begin: Recipient<BeginSchedule>,
+    pub start: Recipient<StartCycle>,
 }
 
 /// Tells the actors what others decided.
@@ -54,6 +60,16 @@ pub struct Conductor {
     /// Whether discovery has begun.
     began: bool,
 }
+
+/// Writes an event of the controller's own, once it has a name.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), NibError>")]
+pub struct Record(pub EventType, pub Value);
+
+/// New settings of discovery, but for name, region and policy, which are not configured.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Reload(pub DiscoverySettings);
 
 /// The last event of a controller that stops.
 #[derive(Debug, Message)]
@@ -74,6 +90,18 @@ impl Conductor {
         let own = self.own.as_ref()?;
         let (actor, subject) = (own.id.to_string(), own.id.to_string());
         Some(Change::Append(NewEvent { event_type, actor, subject, timestamp: self.clock.now(), payload }))
+    }
+
+    /// Without a name there is no log yet to write to.
+    fn write(&self, event_type: EventType, payload: Value) -> ResponseFuture<Result<(), NibError>> {
+        let event = self.event(event_type, payload);
+        let nib = self.nib.clone();
+        Box::pin(async move {
+            match event {
+                None => Ok(()),
+                Some(event) => nib.commit(vec![event]).await.map(drop),
+            }
+        })
     }
 
     fn conduct(&mut self, ctx: &mut Context<Self>) {
@@ -138,11 +166,10 @@ impl Handler<Became> for Conductor {
 
     fn handle(&mut self, Became(own): Became, ctx: &mut Self::Context) {
         if self.own.replace(Arc::clone(&own)).is_none() {
-            info!(id = %own.id, role = %own.role, "controller started");
+            Span::current().record("id", display(&own.id));
+            info!("controller started");
             let payload = json!({ "version": env!("CARGO_PKG_VERSION"), "role": own.role, "region": own.region });
-            let started = self.event(EventType::ControllerStarted, payload);
-            let nib = self.nib.clone();
-            let written = wrap_future(async move { nib.commit(started.into_iter().collect()).await });
+            let written = wrap_future(self.write(EventType::ControllerStarted, payload));
             ctx.spawn(written.map(|written, _: &mut Self, _| {
                 if let Err(error) = written {
                     error!(%error, "that the controller started could not be written down");
@@ -166,13 +193,39 @@ impl Handler<LastWords> for Conductor {
     type Result = ResponseFuture<Result<(), NibError>>;
 
     fn handle(&mut self, LastWords(payload): LastWords, _: &mut Self::Context) -> Self::Result {
-        // A controller without a name has no log yet to say it in.
-        let stopped = self.event(EventType::ControllerStopped, payload);
-        let nib = self.nib.clone();
+        self.write(EventType::ControllerStopped, payload)
+    }
+}
+
+impl Handler<Record> for Conductor {
+    type Result = ResponseFuture<Result<(), NibError>>;
+
+    fn handle(&mut self, Record(event_type, payload): Record, _: &mut Self::Context) -> Self::Result {
+        self.write(event_type, payload)
+    }
+}
+
+impl Handler<Reload> for Conductor {
+    type Result = ();
+
+    fn handle(&mut self, Reload(settings): Reload, ctx: &mut Self::Context) {
+        if let Some(scanning) = &mut self.scanning {
+            scanning.reporting.settings = settings;
+            self.conduct(ctx);
+        }
+    }
+}
+
+/// Nobody scans before the controller is somebody: what it would find would be nobody's.
+impl Handler<StartCycle> for Conductor {
+    type Result = ResponseFuture<Result<oneshot::Receiver<CycleResult>, Refused>>;
+
+    fn handle(&mut self, start: StartCycle, _: &mut Self::Context) -> Self::Result {
+        let asked = self.scanning.as_ref().filter(|_| self.began).map(|scanning| scanning.start.send(start));
         Box::pin(async move {
-            match stopped {
-                None => Ok(()),
-                Some(stopped) => nib.commit(vec![stopped]).await.map(drop),
+            match asked {
+                None => Err(Refused::NotValidated),
+                Some(asked) => asked.await.unwrap_or(Err(Refused::Stopping)),
             }
         })
     }

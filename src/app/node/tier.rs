@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use actix::{Actor, Addr, AsyncContext, Context, Recipient};
+use tracing::{Instrument, Span};
 
 use super::conductor::{Conductor, Reporting, Scanning};
-use super::{NodeSettings, Parts, Surroundings};
+use super::{Invitation, NodeSettings, Parts, Surroundings};
 use crate::actors::Ping;
 use crate::actors::audit::{self, AuditActor};
 use crate::actors::discovery::{DiscoveryActor, DiscoverySettings};
@@ -49,6 +50,7 @@ pub(super) struct Builder<'a> {
     watched: Vec<Watch>,
     became: Vec<Recipient<Became>>,
     listeners: Listeners,
+    span: &'a Span,
 }
 
 /// The actors of a tier, how messages reach them, and who watches over them.
@@ -59,23 +61,43 @@ pub(super) struct Joined {
     pub entrance: Entrance,
 }
 
-/// What the membership is started with, when messages can be sent.
-pub(super) struct Entrance {
+/// Starts an actor whose lines in the log tell of which controller they are.
+pub(super) fn run<A: Actor<Context = Context<A>>>(context: Context<A>, actor: A, span: &Span) -> Addr<A> {
+    let address = context.address();
+    actix::spawn(context.into_future(actor).instrument(span.clone()));
+    address
+}
+
+/// The way into the hierarchy of a controller that is there, and that nobody told yet to begin.
+pub struct Entrance {
     context: Context<MembershipActor>,
     settings: MembershipSettings,
     links: MembershipLinks,
+    token: Option<BootstrapToken>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    seed: u64,
+    span: Span,
 }
 
 impl Entrance {
-    /// Starts it: the controller asks to be let in, or goes on as what it is.
-    pub(super) fn enter(
-        self,
-        token: Option<BootstrapToken>,
-        clock: Arc<dyn Clock>,
-        entropy: Arc<dyn Entropy>,
-        seed: u64,
-    ) -> Addr<MembershipActor> {
-        self.context.run(MembershipActor::new(self.settings, token, self.links, clock, entropy, seed))
+    /// Who is told to begin.
+    pub(super) fn address(&self) -> Addr<MembershipActor> {
+        self.context.address()
+    }
+
+    /// The controller begins: it asks to be let in by whom it was configured with, or goes on as what it
+    /// is.
+    pub fn enter(self) {
+        let Self { context, settings, links, token, clock, entropy, seed, span } = self;
+        run(context, MembershipActor::new(settings, token, links, clock, entropy, seed), &span);
+    }
+
+    /// The controller asks to be let in by the one that invites it.
+    pub fn follow(mut self, Invitation { parent, token }: Invitation) {
+        self.settings.parent = Some(parent);
+        self.token = Some(token);
+        self.enter();
     }
 }
 
@@ -87,15 +109,16 @@ impl<'a> Builder<'a> {
         post: &'a Addr<PostActor>,
         health: &'a Addr<HealthActor>,
         seeds: &'a mut fastrand::Rng,
+        span: &'a Span,
     ) -> Self {
         let routes = Routes::new().noting(health.clone().recipient());
-        let (watched, became, listeners) = (Vec::new(), Vec::new(), Listeners::default());
-        Self { around, nib, post, health, seeds, routes, watched, became, listeners }
+        let (watched, became, listeners) = (Vec::new(), vec![health.clone().recipient()], Listeners::default());
+        Self { around, nib, post, health, seeds, routes, watched, became, listeners, span }
     }
 
-    /// Starts the actors of this tier, but for the membership: it tells the others who they are, so it
-    /// is the last.
-    pub(super) fn build(mut self, settings: NodeSettings) -> Joined {
+    /// Starts the actors of this tier, but for the membership: it tells the others who they are, and
+    /// after them those outside, so it is the last.
+    pub(super) fn build(mut self, settings: NodeSettings, outside: Vec<Recipient<Became>>) -> Joined {
         let NodeSettings { membership, quotas, policy, discovery, .. } = settings;
         let role = membership.role;
         let audit = self.audit(role);
@@ -106,14 +129,28 @@ impl<'a> Builder<'a> {
         let policy = self.policy(policy, role, &conductor);
         let context = self.membership(membership.clone());
         let presence = self.presence(role);
+        self.became.extend(outside);
         let links = self.links();
         let parts = Parts { audit, registry, discovery, view, policy, presence, conductor };
         Joined {
             parts,
             routes: self.routes,
             watched: self.watched,
-            entrance: Entrance { context, settings: membership, links },
+            entrance: Entrance {
+                context,
+                settings: membership,
+                links,
+                token: self.around.token.take(),
+                clock: Arc::clone(&self.around.clock),
+                entropy: Arc::clone(&self.around.entropy),
+                seed: self.seeds.u64(..),
+                span: self.span.clone(),
+            },
         }
+    }
+
+    fn start<A: Actor<Context = Context<A>>>(&self, actor: A) -> Addr<A> {
+        run(Context::new(), actor, self.span)
     }
 
     fn watch(&mut self, name: &'static str, actor: Recipient<Ping>) {
@@ -134,7 +171,7 @@ impl<'a> Builder<'a> {
             health: self.health.clone().recipient(),
         };
         let (clock, seed) = (Arc::clone(&self.around.clock), self.seeds.u64(..));
-        let audit = AuditActor::new(self.nib.clone(), clock, seed, outlets).start();
+        let audit = self.start(AuditActor::new(self.nib.clone(), clock, seed, outlets));
         self.route::<CheckpointAnswer>(audit.clone().recipient());
         // A Local Controller witnesses nobody: those above have others.
         if role != Role::Local {
@@ -157,9 +194,10 @@ impl<'a> Builder<'a> {
             acquaint: post.clone().recipient(),
             audit: audit.clone().recipient(),
         };
-        let validation = ValidationActor::new(quotas, links, Arc::clone(clock), Arc::clone(entropy)).start();
+        let validation = self.start(ValidationActor::new(quotas, links, Arc::clone(clock), Arc::clone(entropy)));
         let acquaint = Some(post.clone().recipient());
-        let registry = RegistryActor::new(self.nib.clone(), acquaint, Arc::clone(clock), Arc::clone(entropy)).start();
+        let registry = RegistryActor::new(self.nib.clone(), acquaint, Arc::clone(clock), Arc::clone(entropy));
+        let registry = self.start(registry);
         self.route::<ValidationRequest>(validation.clone().recipient());
         self.route::<ChallengeResponse>(validation.clone().recipient());
         self.route::<ValidationAck>(validation.clone().recipient());
@@ -182,8 +220,8 @@ impl<'a> Builder<'a> {
             nib.clone().recipient(),
             nib.clone().recipient(),
             self.health.clone().recipient(),
-        )
-        .start();
+        );
+        let discovery = self.start(discovery);
         let demand = Demand::RunCycle(discovery.clone().recipient());
         let outlet = Outlet::Reports(self.post.clone().recipient());
         let report = self.report(Context::new(), outlet, demand);
@@ -201,9 +239,10 @@ impl<'a> Builder<'a> {
             reporting,
             reconfigure: discovery.clone().recipient(),
             begin: discovery.clone().recipient(),
+            start: discovery.clone().recipient(),
         });
         let view = view.map(|view| view.clone().recipient());
-        let conductor = Conductor::new(discovery, view, self.nib.clone(), Arc::clone(&self.around.clock)).start();
+        let conductor = self.start(Conductor::new(discovery, view, self.nib.clone(), Arc::clone(&self.around.clock)));
         self.became.push(conductor.clone().recipient());
         self.watch("conductor", conductor.clone().recipient());
         conductor
@@ -220,7 +259,7 @@ impl<'a> Builder<'a> {
             demands: post.clone().recipient(),
             summaries: (role == Role::Regional).then(|| summaries.address().recipient()),
         };
-        let view = ViewActor::new(ViewSettings::default(), self.nib.clone(), Arc::clone(clock), outlets).start();
+        let view = self.start(ViewActor::new(ViewSettings::default(), self.nib.clone(), Arc::clone(clock), outlets));
         if role == Role::Regional {
             let demand = Demand::PassOn(view.clone().recipient());
             let outlet = Outlet::Summaries(post.clone().recipient());
@@ -238,7 +277,7 @@ impl<'a> Builder<'a> {
     fn report(&mut self, context: Context<ReportActor>, outlet: Outlet, demand: Demand) -> Addr<ReportActor> {
         let seed = self.seeds.u64(..);
         let report = ReportActor::new(outlet, demand, self.nib.clone(), Arc::clone(&self.around.clock), seed);
-        let report = context.run(report);
+        let report = run(context, report, self.span);
         self.route::<StreamAck>(report.clone().recipient());
         self.route::<StreamRequest>(report.clone().recipient());
         self.route::<DiscoveryRequest>(report.clone().recipient());
@@ -255,7 +294,7 @@ impl<'a> Builder<'a> {
         if role != Role::Local {
             let (nib, seed) = (self.nib.clone(), self.seeds.u64(..));
             let updates = post.clone().recipient();
-            let distributor = PolicyDistributor::new(nib, Arc::clone(&clock), seed, updates).start();
+            let distributor = self.start(PolicyDistributor::new(nib, Arc::clone(&clock), seed, updates));
             self.route::<PolicyRequest>(distributor.clone().recipient());
             self.route::<PolicyAck>(distributor.clone().recipient());
             self.became.push(distributor.clone().recipient());
@@ -270,7 +309,8 @@ impl<'a> Builder<'a> {
             notes: self.health.clone().recipient(),
             listeners,
         };
-        let policy = PolicyActor::new(configured, self.nib.clone(), clock, self.seeds.u64(..), outlets).start();
+        let seed = self.seeds.u64(..);
+        let policy = self.start(PolicyActor::new(configured, self.nib.clone(), clock, seed, outlets));
         if role != Role::Global {
             self.route::<PolicyUpdate>(policy.clone().recipient());
         }
@@ -303,7 +343,7 @@ impl<'a> Builder<'a> {
         };
         let (nib, clock, seed) = (self.nib.clone(), Arc::clone(&self.around.clock), self.seeds.u64(..));
         let listeners = std::mem::take(&mut self.listeners);
-        let presence = PresenceActor::new(nib, clock, seed, outlets, listeners).start();
+        let presence = self.start(PresenceActor::new(nib, clock, seed, outlets, listeners));
         if role != Role::Local {
             self.route::<Heartbeat>(presence.clone().recipient());
         }
