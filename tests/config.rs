@@ -186,8 +186,9 @@ proptest! {
         let samples = samples();
         prop_assert_eq!(samples.len(), layers.len());
         let chosen: Vec<(&Sample, u8)> = samples.iter().zip(layers.iter().copied()).collect();
-        // Role local or all would ask for subnets; they are always given, by file at the least.
-        let in_file = |(sample, mask): &&(&Sample, u8)| mask & 1 != 0 || sample.key == "controller.subnets";
+        // Role local or all would ask for subnets, and all for a region; they are always given, by file at the least.
+        let asked_for = ["controller.subnets", "controller.region"];
+        let in_file = |(sample, mask): &&(&Sample, u8)| mask & 1 != 0 || asked_for.contains(&sample.key);
         let (text, lines) = file_of(chosen.iter().filter(in_file).map(|(sample, _)| *sample));
         let site = Site::new(&text);
         let mut sources = site.sources();
@@ -678,16 +679,23 @@ fn a_large_range_must_be_allowed() {
 }
 
 #[test]
-fn a_local_controller_needs_a_subnet() {
+fn a_local_controller_needs_a_subnet_and_a_hierarchy_a_region_too() {
     for (role, needs) in [("local", true), ("all", true), ("global", false), ("regional", false)] {
         let loaded = load(flags(Flags { role: Some(role.into()), ..Flags::default() }));
         assert_eq!(loaded.is_err(), needs, "{role}");
         if let Err(error) = loaded {
             let text = error.to_string();
-            assert!(text.starts_with(&format!("controller.subnets: the role {role} needs a subnet")), "{text}");
+            assert!(text.contains(&format!("controller.subnets: the role {role} needs a subnet")), "{text}");
             assert!(text.contains("--subnets"));
+            assert_eq!(text.contains("controller.region: the role all needs the region"), role == "all", "{text}");
         }
     }
+    let all = |region: Option<&str>| {
+        let (role, region) = (Some("all".to_owned()), region.map(str::to_owned));
+        load(flags(Flags { role, region, subnets: some(&["10.0.1.0/24"]), ..Flags::default() }))
+    };
+    assert!(all(Some("zone-A")).is_ok());
+    assert_eq!(texts(&all(None).unwrap_err()).len(), 1);
 }
 
 #[test]
