@@ -2,13 +2,16 @@
 
 mod args;
 mod audit;
+mod blocklist;
 mod configuration;
 mod controllers;
 mod daemon;
 mod devices;
+mod discover;
 mod events;
 mod maintenance;
 mod output;
+mod policy;
 mod scan;
 mod status;
 mod token;
@@ -44,6 +47,9 @@ fn run(cli: Cli) -> Result<(), Ended> {
         Some(Command::Status(args)) => status::run(&args),
         Some(Command::Token(command)) => token::run(&command),
         Some(Command::Controllers(command)) => controllers::run(&command),
+        Some(Command::Blocklist(command)) => blocklist::run(&command),
+        Some(Command::Policy(command)) => policy::run(&command),
+        Some(Command::Discover(args)) => discover::run(&args),
         Some(Command::Init(args)) => maintenance::init(&args),
         Some(Command::Nib(NibCommand::Check(args))) => maintenance::check(&args),
         Some(Command::Nib(NibCommand::Backup(args))) => maintenance::backup(&args),

@@ -87,6 +87,14 @@ fn the_help_of_every_command_has_examples() -> Tested {
         "controllers show",
         "controllers revoke",
         "controllers reinstate",
+        "blocklist list",
+        "blocklist add",
+        "blocklist remove",
+        "policy show",
+        "policy check",
+        "policy set",
+        "policy history",
+        "discover",
         "init",
         "nib check",
         "nib backup",
@@ -136,7 +144,7 @@ fn completions_are_scripts_of_their_shell() -> Tested {
 fn bad_usage_exits_with_2_and_says_what_was_meant() -> Tested {
     let folder = nib_of(1)?;
     for (arguments, parts) in [
-        (&["discover"][..], &["'discover'", "Usage"][..]),
+        (&["discovr"][..], &["'discovr'", "Usage"][..]),
         (&["device"], &["<ID|IP|MAC>"]),
         (&["scan", "--formt", "json"], &["'--formt'", "--format"]),
         (&["devices", "--format", "yaml"], &["'yaml'", "table, json, csv"]),

@@ -1,6 +1,7 @@
 //! The arguments.
 
 mod acts;
+mod policies;
 
 use std::path::PathBuf;
 
@@ -8,8 +9,12 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use secrecy::SecretString;
 
 pub use self::acts::{
-    ControllersCommand, ControllersListArgs, ControllersReinstateArgs, ControllersRevokeArgs, ControllersShowArgs,
-    TokenCommand, TokenIssueArgs, TokenListArgs, TokenRevokeArgs,
+    BlocklistAddArgs, BlocklistCommand, BlocklistListArgs, BlocklistRemoveArgs, ControllersCommand,
+    ControllersListArgs, ControllersReinstateArgs, ControllersRevokeArgs, ControllersShowArgs, TokenCommand,
+    TokenIssueArgs, TokenListArgs, TokenRevokeArgs,
+};
+pub use self::policies::{
+    DiscoverArgs, PolicyCheckArgs, PolicyCommand, PolicyHistoryArgs, PolicySetArgs, PolicyShowArgs,
 };
 
 const DAEMON_EXAMPLES: &str = "\
@@ -140,6 +145,14 @@ pub enum Command {
     /// List, show, revoke or reinstate the controllers below
     #[command(subcommand)]
     Controllers(ControllersCommand),
+    /// List, block or unblock keys and sources whose requests are refused unseen
+    #[command(subcommand)]
+    Blocklist(BlocklistCommand),
+    /// Show, check or set the policy of all controllers, or list what it was
+    #[command(subcommand)]
+    Policy(PolicyCommand),
+    /// Have a running controller discover now, itself or those below it
+    Discover(DiscoverArgs),
     /// Create the NIB, or bring it up to date
     Init(InitArgs),
     /// Check or copy the NIB

@@ -7,8 +7,10 @@ use super::args::{
 use super::devices::folder_configuration;
 use super::output::{self, Ended, one_line};
 use crate::app::failure::Failure;
-use crate::app::registry::{ControllerSummary, controller, controllers, reinstate, revoke};
+use crate::app::registry::{ControllerView, controller, controllers, reinstate, revoke};
 use crate::domain::controller::ControllerId;
+use crate::domain::number::PolicyVersion;
+use crate::domain::time::Timestamp;
 
 pub fn run(command: &ControllersCommand) -> Result<(), Ended> {
     match command {
@@ -26,16 +28,18 @@ fn list(args: &ControllersListArgs) -> Result<(), Ended> {
         return output::json(&list);
     }
     let mut table =
-        output::table(&["NAME", "ROLE", "REGION", "STANDING", "POLICY", "CERTIFICATE ENDS", "LAST CONTACT"]);
-    for controller in &list.controllers {
+        output::table(&["NAME", "ROLE", "REGION", "STANDING", "ONLINE", "POLICY", "CERTIFICATE ENDS", "LAST CONTACT"]);
+    for view in &list.controllers {
+        let controller = &view.summary;
         table.add_row([
             controller.id.to_string(),
             controller.role.to_string(),
             controller.region.to_string(),
             controller.standing.to_string(),
-            or_dash(controller.policy_version),
+            online(view).to_owned(),
+            or_dash(policy_version(view)),
             controller.expires_at.to_string(),
-            or_dash(controller.last_contact),
+            or_dash(last_contact(view)),
         ]);
     }
     output::print_table(&table, str::to_owned)
@@ -51,7 +55,23 @@ fn show(args: &ControllersShowArgs) -> Result<(), Ended> {
     }
 }
 
-fn sheet(controller: &ControllerSummary) -> String {
+/// Whether it is heard; without a running controller that is not known.
+fn online(view: &ControllerView) -> &'static str {
+    view.presence.as_ref().map_or("-", |heard| if heard.online { "yes" } else { "no" })
+}
+
+/// What it runs: as it says, or else as it acknowledged.
+fn policy_version(view: &ControllerView) -> Option<PolicyVersion> {
+    view.presence.as_ref().and_then(|heard| heard.policy_version).or(view.summary.policy_version)
+}
+
+/// When it was last heard: as it is known, or else as it was written down.
+fn last_contact(view: &ControllerView) -> Option<Timestamp> {
+    view.presence.as_ref().and_then(|heard| heard.last_contact).max(view.summary.last_contact)
+}
+
+fn sheet(view: &ControllerView) -> String {
+    let controller = &view.summary;
     let reason = controller.standing_reason.as_deref().map(|reason| format!(" ({})", one_line(reason)));
     let mut lines = vec![
         ("name", controller.id.to_string()),
@@ -65,9 +85,19 @@ fn sheet(controller: &ControllerSummary) -> String {
         ("validated by", controller.validated_by.to_string()),
         ("validated at", controller.validated_at.to_string()),
         ("token", controller.token.to_string()),
-        ("policy", or_dash(controller.policy_version)),
-        ("last contact", or_dash(controller.last_contact)),
+        ("policy", or_dash(policy_version(view))),
+        ("online", online(view).to_owned()),
+        ("last contact", or_dash(last_contact(view))),
     ];
+    if let Some(heard) = &view.presence {
+        lines.push(("state", or_dash(heard.state)));
+        lines.push(("last report", heard.last_report.to_string()));
+        lines.extend(heard.children.iter().map(|child| {
+            let online = if child.online { "online" } else { "offline" };
+            let policy = child.policy_version.map(|version| format!(", policy {version}")).unwrap_or_default();
+            ("below it", format!("{} {online}{policy}, last contact {}", child.id, or_dash(child.last_contact)))
+        }));
+    }
     lines.extend(controller.metadata.iter().map(|(name, value)| (name.as_str(), value.clone())));
     lines.iter().map(|(name, value)| format!("{:<17} {}\n", one_line(name), one_line(value))).collect()
 }

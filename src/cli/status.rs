@@ -66,7 +66,7 @@ fn told(live: &Value) -> String {
 }
 
 /// A value on one line, without the marks of JSON.
-fn plain(value: &Value) -> String {
+pub fn plain(value: &Value) -> String {
     match value {
         Value::String(text) => one_line(text),
         Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(", "),

@@ -50,6 +50,9 @@ pub const fn page() -> usize {
 }
 
 /// A number of rows that a page may have.
+///
+/// # Errors
+/// When it may not.
 pub fn checked(limit: usize) -> Result<usize, Problem> {
     if (1..=MOST_ROWS).contains(&limit) {
         return Ok(limit);

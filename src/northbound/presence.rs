@@ -11,6 +11,9 @@ use crate::actors::presence::{PresenceReport, ReadPresence};
 pub type Presence = web::Data<Option<Recipient<ReadPresence>>>;
 
 /// Who is there, where that is known.
+///
+/// # Errors
+/// When the actor has ended, does not answer in time, or cannot read the NIB.
 pub async fn presence(presence: &Presence) -> Result<Option<PresenceReport>, Problem> {
     match presence.as_ref() {
         Some(presence) => Ok(Some(asked(presence.send(ReadPresence), REQUEST_DEADLINE).await??)),

@@ -1,5 +1,7 @@
 //! The messages by which controllers know of each other that they are there.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::domain::controller::ControllerId;
@@ -35,6 +37,15 @@ pub enum State {
     Active,
     /// Its parent is away, as far as it knows; it works on within its authority.
     Offline,
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Active => "ACTIVE",
+            Self::Offline => "OFFLINE",
+        })
+    }
 }
 
 /// A controller as its parent knows it.

@@ -138,3 +138,58 @@ pub struct ControllersReinstateArgs {
     #[command(flatten)]
     pub chosen: Chosen,
 }
+
+#[derive(Debug, Subcommand)]
+pub enum BlocklistCommand {
+    /// List the keys and sources that are refused
+    List(BlocklistListArgs),
+    /// Refuse a key or a source from now on
+    Add(BlocklistAddArgs),
+    /// Refuse it no longer
+    Remove(BlocklistRemoveArgs),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  pdsno blocklist list
+  pdsno blocklist list --as regional --format json")]
+pub struct BlocklistListArgs {
+    /// How to print
+    #[arg(long, value_enum, default_value = "table")]
+    pub format: PlainFormat,
+    #[command(flatten)]
+    pub chosen: Chosen,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  pdsno blocklist add 192.0.2.7 --reason 'tries token after token'
+  pdsno blocklist add 'A8u0…=' --reason 'the key of a stolen host'
+
+Exit codes: 0 blocked, 1 refused, 2 bad usage or nobody to ask.")]
+pub struct BlocklistAddArgs {
+    /// A public key, or a source as the log names it
+    #[arg(value_name = "KEY|SOURCE")]
+    pub blocked: String,
+    /// Why, for those who read the log later
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
+    #[command(flatten)]
+    pub chosen: Chosen,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  pdsno blocklist remove 192.0.2.7
+
+Exit codes: 0 taken off the list, 1 refused, 2 bad usage or nobody to ask.")]
+pub struct BlocklistRemoveArgs {
+    /// The key or source, as `pdsno blocklist list` shows it
+    #[arg(value_name = "KEY|SOURCE")]
+    pub blocked: String,
+    #[command(flatten)]
+    pub chosen: Chosen,
+}
