@@ -9,7 +9,7 @@ use crate::app::folder::DataFolder;
 use crate::domain::address::MacAddr;
 use crate::domain::cycle::CycleReport;
 use crate::domain::device::{Device, DeviceId, DeviceStatus};
-use crate::domain::event::EventType;
+use crate::domain::event::{Event, EventType};
 pub use crate::domain::inventory::{DeviceView, SnmpView};
 use crate::domain::time::Timestamp;
 use crate::nib::sqlite::{OpenError, SqliteReader};
@@ -102,6 +102,8 @@ pub struct FolderStatus {
     pub events: u64,
     /// The last cycle that was swept. One that could not begin has no report, only an event.
     pub last_cycle: Option<CycleReport>,
+    /// The last of what operators should look at: anomalies, and controllers that do not report.
+    pub last_anomaly: Option<Event>,
 }
 
 /// How many devices there are, by status.
@@ -137,6 +139,11 @@ pub fn status(path: &Path, folder: &Path, reader: &dyn NibReader) -> Result<Fold
         let report: CycleReport = serde_json::from_value(event.payload).ok()?;
         Some((event.seq, report))
     });
+    let mut last_anomaly: Option<Event> = None;
+    for kind in EventType::ANOMALIES {
+        let newest = reader.last_event(kind)?;
+        last_anomaly = last_anomaly.into_iter().chain(newest).max_by_key(|event| event.seq);
+    }
     let user = DataFolder::user(folder);
     Ok(FolderStatus {
         nib: path.to_owned(),
@@ -146,6 +153,7 @@ pub fn status(path: &Path, folder: &Path, reader: &dyn NibReader) -> Result<Fold
         devices,
         events: reader.next_event()?.number(),
         last_cycle: reports.max_by_key(|(seq, _)| *seq).map(|(_, report)| report),
+        last_anomaly,
     })
 }
 

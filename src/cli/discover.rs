@@ -10,7 +10,7 @@ use crate::app::failure::Failure;
 use crate::domain::controller::ControllerId;
 
 pub fn run(args: &DiscoverArgs) -> Result<(), Ended> {
-    let of: Option<ControllerId> = args.controller.as_deref().map(str::parse).transpose().map_err(Failure::usage)?;
+    let of: Option<ControllerId> = args.of.as_deref().map(str::parse).transpose().map_err(Failure::usage)?;
     let config = folder_configuration(&args.chosen)?;
     let demanded = demand(&config, of.as_ref(), &args.reason, args.wait)?;
     match (args.format, demanded) {

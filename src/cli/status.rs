@@ -3,12 +3,16 @@
 use serde::Serialize;
 use serde_json::Value;
 
+mod sections;
+
+use self::sections::{Line, Paint};
 use super::args::{PlainFormat, StatusArgs};
 use super::devices::folder_configuration;
 use super::output::{self, Ended, one_line};
 use crate::app::admin::live_status;
 use crate::app::failure::Failure;
 use crate::app::inventory::{self, FolderStatus};
+use crate::domain::event::Event;
 
 /// What the NIB tells, and what the running controller tells.
 #[derive(Serialize)]
@@ -54,14 +58,20 @@ pub fn run(args: &StatusArgs) -> Result<(), Ended> {
 fn told(live: &Value) -> String {
     let Some(members) = live.as_object() else { return String::new() };
     let text = |name: &str| members.get(name).filter(|value| !value.is_null()).map(plain);
-    let mut lines = Vec::new();
+    let mut lines: Vec<Line> = Vec::new();
+    let mut add = |name: &str, value: String| lines.push((name.to_owned(), value));
     let who = ["role", "controller_id", "region"].into_iter().filter_map(text).collect::<Vec<_>>().join(" ");
     let version = text("version").map(|version| format!(", version {version}")).unwrap_or_default();
-    lines.push(("runs as", format!("{who}{version}")));
-    lines.extend(text("uptime_seconds").map(|seconds| ("uptime", format!("{seconds} s"))));
-    lines.extend(text("last_error").map(|error| ("last error", error)));
+    add("runs as", format!("{who}{version}"));
+    if let Some(seconds) = text("uptime_seconds") {
+        add("uptime", format!("{seconds} s"));
+    }
+    if let Some(error) = text("last_error") {
+        add("last error", error);
+    }
+    let paint = Paint(output::colours());
     let sections = members.iter().filter(|(name, _)| !TOLD.contains(&name.as_str()));
-    lines.extend(sections.map(|(name, value)| (name.as_str(), plain(value))));
+    lines.extend(sections.flat_map(|(name, value)| sections::lines(name, value, paint)));
     lines.iter().map(|(name, value)| format!("{name:<11} {value}\n")).collect()
 }
 
@@ -99,6 +109,10 @@ fn sheet(status: &FolderStatus) -> String {
         ),
         ("events", status.events.to_string()),
     ];
+    if let Some(event) = &status.last_anomaly {
+        let Event { timestamp, event_type, subject, .. } = event;
+        lines.push(("anomaly", format!("last {timestamp} {event_type} {}", one_line(subject))));
+    }
     match &status.last_cycle {
         None => lines.push(("last cycle", "none yet".to_owned())),
         Some(cycle) => {

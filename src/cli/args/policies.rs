@@ -95,7 +95,7 @@ Exit codes: 0 asked for, 1 refused or failed, 2 bad usage or nobody to ask.")]
 pub struct DiscoverArgs {
     /// At a Global or Regional Controller, the Local Controller that is meant [default: all below]
     #[arg(value_name = "NAME")]
-    pub controller: Option<String>,
+    pub of: Option<String>,
     /// Why, for those who read the logs of the controllers below
     #[arg(long, value_name = "TEXT", default_value = "asked for by an operator")]
     pub reason: String,
