@@ -18,7 +18,7 @@ use pdsno::app::clock::SystemClock;
 use pdsno::domain::digest::Digest;
 use pdsno::domain::entropy::{Entropy, NoEntropy};
 use pdsno::domain::event::{EventSeq, EventType, NewEvent};
-use pdsno::domain::log::{Edge, Place, SealedEvent, Sealer};
+use pdsno::domain::log::{Place, SealedEvent, Sealer};
 use pdsno::domain::number::{Epoch, PolicyVersion};
 use pdsno::domain::origin::Origin;
 use pdsno::domain::time::{Clock, Timestamp};
@@ -182,23 +182,21 @@ impl Large {
 
 /// Entries a second of a verification of bodies, places, signatures, leaf hashes, tiles and the head.
 fn verifying(key: &Arc<KeyPair>) -> anyhow::Result<Vec<f64>> {
-    let (mut sealer, mut edge) = (sealer(key)?, Edge::default());
-    let (mut entries, mut tiles): (Vec<SealedEvent>, Vec<_>) = (Vec::new(), Vec::new());
+    let (mut sealer, signer) = (sealer(key)?, sealer(key)?.signer());
+    let (mut entries, mut tiles, mut tree): (Vec<SealedEvent>, Vec<_>, _) = (Vec::new(), Vec::new(), Frontier::new());
     for number in 0..VERIFIED {
         let place = Place {
             seq: EventSeq::from_number(number.into()),
-            edge: &edge,
             policy_version: Some(PolicyVersion::from_number(1)),
             epoch: Epoch::from_number(1),
         };
-        let grown = sealer.seal(&place, &event(number))?;
-        entries.push(grown.sealed);
-        tiles.push(grown.tiles);
-        edge = grown.edge;
+        let draft = sealer.draft(place, &event(number))?;
+        let signed = signer.sign(&draft.body);
+        tiles.push(tree.push(signed.leaf));
+        entries.push(SealedEvent::new(draft, signed));
     }
     let signer = NoteSigner::new(origin()?.as_str().parse()?, SignatureType::Ed25519, key);
-    let head = Frontier::try_from(&edge)?.head();
-    let head = [SignedCheckpoint::sign(&Checkpoint::new(origin()?, head), &signer, NOW)?];
+    let head = [SignedCheckpoint::sign(&Checkpoint::new(origin()?, tree.head()), &signer, NOW)?];
     let (log, public) = ([signer.key().clone()], [key.public_key()]);
     let mut rates = Vec::new();
     for _ in 0..VERIFICATIONS {

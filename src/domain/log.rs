@@ -5,6 +5,7 @@
 //! it.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::domain::digest::Digest;
 use crate::domain::entry::EventId;
@@ -28,15 +29,33 @@ pub struct Edge {
 
 /// What holds where an event is appended.
 #[derive(Debug, Clone, Copy)]
-pub struct Place<'a> {
+pub struct Place {
     /// Its position.
     pub seq: EventSeq,
-    /// The tree before it.
-    pub edge: &'a Edge,
     /// The policy in effect.
     pub policy_version: Option<PolicyVersion>,
     /// The term in effect.
     pub epoch: Epoch,
+}
+
+/// An entry that is yet to be signed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Draft {
+    /// Its identity.
+    pub event_id: EventId,
+    /// The exact bytes that are to be signed.
+    pub body: Vec<u8>,
+    /// The payload, when it is too long for the body: its digest is in the body.
+    pub payload: Option<(Digest, Vec<u8>)>,
+}
+
+/// What a body gets by being signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Signed {
+    /// The controller's signature over it.
+    pub signature: Signature,
+    /// The leaf hash.
+    pub leaf: Digest,
 }
 
 /// An event as an entry of the log.
@@ -54,12 +73,18 @@ pub struct SealedEvent {
     pub payload: Option<(Digest, Vec<u8>)>,
 }
 
-/// An entry and what it does to the tree.
+impl SealedEvent {
+    /// A draft that was signed.
+    pub fn new(draft: Draft, Signed { signature, leaf }: Signed) -> Self {
+        let Draft { event_id, body, payload } = draft;
+        Self { event_id, body, signature, leaf, payload }
+    }
+}
+
+/// What some entries do to the tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Grown {
-    /// The entry.
-    pub sealed: SealedEvent,
-    /// The tree after it.
+pub struct Growth {
+    /// The tree after them.
     pub edge: Edge,
     /// The further hashes to be stored.
     pub tiles: Vec<TileHash>,
@@ -73,17 +98,33 @@ pub struct SealError {
     pub detail: String,
 }
 
-/// What makes entries of events: the controller's key, behind a trait, since a store knows no
-/// signatures.
+/// What makes entries of events: the controller's key, behind traits, since a store knows no
+/// signatures. An entry is drafted when its place is known, signed whenever there is time, and becomes
+/// part of the tree in its turn.
 pub trait Sealer: fmt::Debug + Send {
     /// The log that it writes.
     fn origin(&self) -> &Origin;
 
-    /// The entry of an event at a place.
+    /// The entry of an event at a place, but for its signature.
     ///
     /// # Errors
     /// [`SealError`] for an event that no log takes, or when there is no randomness.
-    fn seal(&mut self, place: &Place<'_>, event: &NewEvent) -> Result<Grown, SealError>;
+    fn draft(&mut self, place: Place, event: &NewEvent) -> Result<Draft, SealError>;
+
+    /// Who signs the drafts.
+    fn signer(&self) -> Arc<dyn Signer>;
+
+    /// The tree with these leaves behind those that it has.
+    ///
+    /// # Errors
+    /// [`SealError`] when the edge is that of no tree.
+    fn append(&self, edge: &Edge, leaves: &[Digest]) -> Result<Growth, SealError>;
+}
+
+/// Signs bodies, in any order and on any thread: this is what sealing costs.
+pub trait Signer: fmt::Debug + Send + Sync {
+    /// The signature over a body, and the leaf hash of both.
+    fn sign(&self, body: &[u8]) -> Signed;
 }
 
 /// An entry as it is stored.

@@ -10,10 +10,9 @@
 
 use crate::domain::device::Version;
 use crate::domain::event::{EventSeq, NewEvent};
-use crate::domain::log::{Edge, Place, SealedEvent, Sealer, StoredHead};
+use crate::domain::log::{Draft, Edge, Growth, Place, SealedEvent, Sealer, StoredHead};
 use crate::domain::number::{Epoch, PolicyVersion};
 use crate::domain::origin::Origin;
-use crate::domain::tree::TileHash;
 use crate::nib::{Change, NibError, Row};
 
 /// Events that [`NibStore::open_log`](crate::nib::NibStore::open_log) seals in one transaction.
@@ -34,11 +33,10 @@ impl Default for InEffect {
 }
 
 /// Some entries in a row, and what they do to the tree.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(in crate::nib) struct Sealed {
     pub(in crate::nib) entries: Vec<SealedEvent>,
-    pub(in crate::nib) tiles: Vec<TileHash>,
-    pub(in crate::nib) edge: Edge,
+    pub(in crate::nib) growth: Growth,
 }
 
 /// Seals events that follow the tree with this edge.
@@ -51,22 +49,33 @@ pub(in crate::nib) fn seal<'e>(
     in_effect: InEffect,
     events: impl IntoIterator<Item = &'e NewEvent>,
 ) -> Result<Sealed, NibError> {
-    let mut sealed = Sealed { edge: edge.clone(), ..Sealed::default() };
-    for event in events {
-        let place = Place {
-            seq: EventSeq::from_number(sealed.edge.size),
-            edge: &sealed.edge,
-            policy_version: in_effect.policy_version,
-            epoch: in_effect.epoch,
-        };
-        let grown = sealer.seal(&place, event).map_err(|error| NibError::Invalid {
-            detail: format!("{} about {:?}: {error}", event.event_type, event.subject),
-        })?;
-        sealed.entries.push(grown.sealed);
-        sealed.tiles.extend(grown.tiles);
-        sealed.edge = grown.edge;
+    let (mut entries, mut leaves) = (Vec::new(), Vec::new());
+    let signer = sealer.signer();
+    for (seq, event) in (edge.size..).zip(events) {
+        let draft = draft(sealer, seq, in_effect, event)?;
+        let signed = signer.sign(&draft.body);
+        leaves.push(signed.leaf);
+        entries.push(SealedEvent::new(draft, signed));
     }
-    Ok(sealed)
+    let growth = sealer.append(edge, &leaves).map_err(|error| NibError::Corrupt { detail: error.to_string() })?;
+    Ok(Sealed { entries, growth })
+}
+
+/// The entry of an event at a place, but for its signature.
+///
+/// # Errors
+/// [`NibError::Invalid`] for an event that has no entry.
+pub(in crate::nib) fn draft(
+    sealer: &mut dyn Sealer,
+    seq: u64,
+    in_effect: InEffect,
+    event: &NewEvent,
+) -> Result<Draft, NibError> {
+    let InEffect { policy_version, epoch } = in_effect;
+    let place = Place { seq: EventSeq::from_number(seq), policy_version, epoch };
+    sealer.draft(place, event).map_err(|error| NibError::Invalid {
+        detail: format!("{} about {:?}: {error}", event.event_type, event.subject),
+    })
 }
 
 /// The events of a commit, in their order.

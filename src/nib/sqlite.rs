@@ -15,6 +15,7 @@ mod read;
 mod registry;
 mod rows;
 mod sealing;
+mod signing;
 mod streams;
 mod values;
 mod write;
@@ -31,8 +32,9 @@ use std::time::Duration;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use crate::domain::log::Sealer;
-use crate::nib::{Change, Committed, NibError, NibReader, NibStore};
+use crate::nib::{Change, Committed, NibError, NibReader, NibStore, seal};
 use error::{Lost, nib_error};
+use signing::Desk;
 use write::Session;
 
 /// How long a lock that another process holds is waited for.
@@ -79,20 +81,26 @@ impl SqliteNib {
     fn write(&mut self, commits: &[&[Change]], answers: &mut Vec<Result<Committed, NibError>>) -> Result<(), Lost> {
         let transaction = Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate)
             .map_err(|error| Lost::before_commit(error, "to begin a commit"))?;
-        let mut session = Session::begin(&self.connection, self.sealer.as_deref_mut())
-            .map_err(|error| Lost::before_commit(error, "to begin a commit"))?;
-        match commits {
-            [only] => answers.push(session.write_all(only)?),
-            several => {
-                for changes in several {
-                    answers.push(session.write_apart(changes)?);
+        let desk = Desk::new(self.sealer.as_ref().map(|sealer| sealer.signer()));
+        let events = commits.iter().map(|changes| seal::events(changes).count()).sum();
+        let (session, signatures) = desk.sign_beside(events, || {
+            let mut session = Session::begin(&self.connection, self.sealer.as_deref_mut(), &desk)
+                .map_err(|error| Lost::before_commit(error, "to begin a commit"))?;
+            match commits {
+                [only] => answers.push(session.write_all(only)?),
+                several => {
+                    for changes in several {
+                        answers.push(session.write_apart(changes)?);
+                    }
                 }
             }
-        }
+            Ok(session)
+        });
+        let session = session?;
         if answers.iter().all(Result::is_err) {
             return Ok(());
         }
-        session.finish().map_err(|error| Lost::before_commit(error, "to count devices"))?;
+        session.finish(signatures).map_err(|error| Lost::before_commit(error, "to write the event log"))?;
         transaction.commit().map_err(Lost::in_commit)
     }
 }

@@ -97,9 +97,16 @@ pub enum CanonicalError {
 /// # Errors
 /// [`CanonicalError`].
 pub fn to_bytes<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, CanonicalError> {
-    let value = serde_json::to_value(value).map_err(CanonicalError::NotJson)?;
-    refuse_rounding(&value)?;
-    serde_json_canonicalizer::to_vec(&value).map_err(CanonicalError::NotJson)
+    value_to_bytes(&serde_json::to_value(value).map_err(CanonicalError::NotJson)?)
+}
+
+/// As [`to_bytes`], of what is JSON already.
+///
+/// # Errors
+/// [`CanonicalError`].
+pub fn value_to_bytes(value: &Value) -> Result<Vec<u8>, CanonicalError> {
+    refuse_rounding(value)?;
+    serde_json_canonicalizer::to_vec(value).map_err(CanonicalError::NotJson)
 }
 
 /// SHA-256 over the canonical form of a value.

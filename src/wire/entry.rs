@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::domain::digest::Digest;
 use crate::domain::entry::{Decision, Entry, EventId, PAYLOAD_LIMIT, Payload, TEXT_LIMIT};
-use crate::domain::event::{EventSeq, EventType};
+use crate::domain::event::{EventSeq, EventType, NewEvent};
 use crate::domain::key::{PublicKey, Signature};
 use crate::domain::number::Epoch;
 use crate::domain::origin::Origin;
@@ -65,10 +65,11 @@ pub enum EntryError {
 }
 
 /// The body's JSON. Numbers of 64 bits are texts.
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Body {
-    v: u64,
+    #[serde(rename = "v")]
+    _version: u64,
     origin: Origin,
     seq: String,
     event_id: EventId,
@@ -80,10 +81,47 @@ struct Body {
     policy_version: Option<String>,
     epoch: Epoch,
     timestamp: Timestamp,
-    #[serde(skip_serializing_if = "Option::is_none")]
     payload: Option<Value>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     payload_sha256: Option<Digest>,
+}
+
+/// What an entry says beside its event.
+#[derive(Debug, Clone, Copy)]
+pub struct Setting<'a> {
+    /// The log.
+    pub origin: &'a Origin,
+    /// The place in it.
+    pub seq: EventSeq,
+    /// The identity of the event.
+    pub event_id: EventId,
+    /// The version of the policy in effect.
+    pub policy_version: Option<u64>,
+    /// The term in effect.
+    pub epoch: Epoch,
+}
+
+/// Octets that an entry has the digest of, and that digest.
+pub type Beside = (Digest, Vec<u8>);
+
+/// The body of an event's entry, and the canonical payload where that is kept beside it.
+///
+/// # Errors
+/// [`EntryError`] when the event or its entry breaks a rule.
+pub fn of_event(setting: Setting<'_>, event: &NewEvent) -> Result<(Vec<u8>, Option<Beside>), EntryError> {
+    let NewEvent { event_type, actor, subject, timestamp, payload } = event;
+    let octets = particulars(payload)?;
+    let beside = (octets.len() > PAYLOAD_LIMIT).then(|| sha256(&octets));
+    let body = write(&Fields {
+        setting,
+        event_type: *event_type,
+        actor,
+        subject,
+        action: event_type.action(),
+        decision: event_type.decision(),
+        timestamp: *timestamp,
+        payload: beside.map_or(Written::Inside(&octets), Written::Beside),
+    })?;
+    Ok((body, beside.map(|digest| (digest, octets))))
 }
 
 /// The particulars as an entry has them, and the octets to keep beside the log where that is its
@@ -93,13 +131,7 @@ struct Body {
 /// [`EntryError::Payload`] when they are not an object, [`EntryError::PayloadTooDeep`] when they are
 /// nested too deep to be read again, [`EntryError::Unwritable`] when they have no canonical form.
 pub fn payload(particulars: Value) -> Result<(Payload, Option<Vec<u8>>), EntryError> {
-    if !particulars.is_object() {
-        return Err(EntryError::Payload);
-    }
-    if !is_nested_within(&particulars, PAYLOAD_DEPTH) {
-        return Err(EntryError::PayloadTooDeep);
-    }
-    let octets = canonical::to_bytes(&particulars)?;
+    let octets = self::particulars(&particulars)?;
     if octets.len() <= PAYLOAD_LIMIT {
         Ok((Payload::Inside(particulars), None))
     } else {
@@ -112,43 +144,107 @@ pub fn payload(particulars: Value) -> Result<(Payload, Option<Vec<u8>>), EntryEr
 /// # Errors
 /// [`EntryError`] when the entry breaks a rule.
 pub fn encode(entry: &Entry) -> Result<Vec<u8>, EntryError> {
-    let Entry {
-        origin,
-        seq,
-        event_id,
-        event_type,
-        actor,
-        subject,
-        action,
-        decision,
-        policy_version,
-        epoch,
-        timestamp,
-        payload,
-    } = entry;
-    let (payload, payload_sha256) = match payload {
-        Payload::Inside(particulars) => (Some(particulars.clone()), None),
-        Payload::Beside(digest) => (None, Some(*digest)),
+    let octets = match &entry.payload {
+        Payload::Inside(payload) => particulars(payload)?,
+        Payload::Beside(_) => Vec::new(),
     };
-    check(entry)?;
-    let body = canonical::to_bytes(&Body {
-        v: VERSION,
-        origin: origin.clone(),
-        seq: seq.to_string(),
-        event_id: *event_id,
-        event_type: *event_type,
-        actor: actor.clone(),
-        subject: subject.clone(),
-        action: action.clone(),
-        decision: *decision,
-        policy_version: policy_version.map(|version| version.to_string()),
-        epoch: *epoch,
-        timestamp: *timestamp,
-        payload,
-        payload_sha256,
-    })?;
+    if octets.len() > PAYLOAD_LIMIT {
+        return Err(EntryError::PayloadTooLong(octets.len()));
+    }
+    write(&Fields {
+        setting: Setting {
+            origin: &entry.origin,
+            seq: entry.seq,
+            event_id: entry.event_id,
+            policy_version: entry.policy_version,
+            epoch: entry.epoch,
+        },
+        event_type: entry.event_type,
+        actor: &entry.actor,
+        subject: &entry.subject,
+        action: entry.action.as_deref(),
+        decision: entry.decision,
+        timestamp: entry.timestamp,
+        payload: match entry.payload {
+            Payload::Inside(_) => Written::Inside(&octets),
+            Payload::Beside(digest) => Written::Beside(digest),
+        },
+    })
+}
+
+/// The canonical form of the particulars of an event.
+fn particulars(payload: &Value) -> Result<Vec<u8>, EntryError> {
+    if !payload.is_object() {
+        return Err(EntryError::Payload);
+    }
+    if !is_nested_within(payload, PAYLOAD_DEPTH) {
+        return Err(EntryError::PayloadTooDeep);
+    }
+    Ok(canonical::value_to_bytes(payload)?)
+}
+
+/// What a body is written from.
+struct Fields<'a> {
+    setting: Setting<'a>,
+    event_type: EventType,
+    actor: &'a str,
+    subject: &'a str,
+    action: Option<&'a str>,
+    decision: Option<Decision>,
+    timestamp: Timestamp,
+    payload: Written<'a>,
+}
+
+/// Particulars in canonical form, or their digest.
+enum Written<'a> {
+    Inside(&'a [u8]),
+    Beside(Digest),
+}
+
+/// Writes a body at once in its canonical form: the members come in the order of their names.
+fn write(fields: &Fields<'_>) -> Result<Vec<u8>, EntryError> {
+    let Fields { setting, event_type, actor, subject, action, decision, timestamp, payload } = fields;
+    for (field, text) in [("actor", *actor), ("subject", *subject), ("action", action.unwrap_or_default())] {
+        if text.len() > TEXT_LIMIT {
+            return Err(EntryError::TextTooLong { field, length: text.len() });
+        }
+    }
+    let mut body = Vec::with_capacity(1024);
+    member(&mut body, "action", action)?;
+    member(&mut body, "actor", actor)?;
+    member(&mut body, "decision", decision)?;
+    member(&mut body, "epoch", &setting.epoch)?;
+    member(&mut body, "event_id", &setting.event_id)?;
+    member(&mut body, "event_type", event_type)?;
+    member(&mut body, "origin", setting.origin)?;
+    match payload {
+        Written::Inside(octets) => {
+            name(&mut body, "payload");
+            body.extend_from_slice(octets);
+        }
+        Written::Beside(digest) => member(&mut body, "payload_sha256", digest)?,
+    }
+    member(&mut body, "policy_version", &setting.policy_version.map(|version| version.to_string()))?;
+    member(&mut body, "seq", &setting.seq.to_string())?;
+    member(&mut body, "subject", subject)?;
+    member(&mut body, "timestamp", timestamp)?;
+    member(&mut body, "v", &VERSION)?;
+    body.push(b'}');
     let leaf = body.len() + 64;
     if leaf > MAX_LEAF { Err(EntryError::LeafTooLong(leaf)) } else { Ok(body) }
+}
+
+/// Writes a member whose value is a text, nothing, or a small number: for those JSON's usual form is
+/// the canonical one (RFC 8785 section 3.2.2).
+fn member(body: &mut Vec<u8>, named: &str, value: &(impl Serialize + ?Sized)) -> Result<(), CanonicalError> {
+    name(body, named);
+    serde_json::to_writer(body, value).map_err(CanonicalError::NotJson)
+}
+
+fn name(body: &mut Vec<u8>, name: &str) {
+    body.extend_from_slice(if body.is_empty() { b"{\"" } else { b",\"" });
+    body.extend_from_slice(name.as_bytes());
+    body.extend_from_slice(b"\":");
 }
 
 /// Reads a body. No other octets say the same.
@@ -189,28 +285,6 @@ pub fn decode(body: &[u8]) -> Result<Entry, EntryError> {
         payload,
     };
     if encode(&entry)? == body { Ok(entry) } else { Err(EntryError::NotCanonical) }
-}
-
-fn check(entry: &Entry) -> Result<(), EntryError> {
-    let action = entry.action.as_deref().unwrap_or_default();
-    for (field, text) in [("actor", entry.actor.as_str()), ("subject", &entry.subject), ("action", action)] {
-        if text.len() > TEXT_LIMIT {
-            return Err(EntryError::TextTooLong { field, length: text.len() });
-        }
-    }
-    if let Payload::Inside(particulars) = &entry.payload {
-        if !particulars.is_object() {
-            return Err(EntryError::Payload);
-        }
-        if !is_nested_within(particulars, PAYLOAD_DEPTH) {
-            return Err(EntryError::PayloadTooDeep);
-        }
-        let length = canonical::to_bytes(particulars)?.len();
-        if length > PAYLOAD_LIMIT {
-            return Err(EntryError::PayloadTooLong(length));
-        }
-    }
-    Ok(())
 }
 
 fn is_nested_within(value: &Value, levels: usize) -> bool {

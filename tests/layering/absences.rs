@@ -22,10 +22,12 @@ const BANNED: [(&str, &str); 9] = [
 const VARIABLE: [&str; 6] = ["mut", "Mutex", "RwLock", "RefCell", "Cell", "OnceCell"];
 
 /// The files that may start threads, and what they start them with.
-const THREADS: [(&str, &str); 4] = [
+const THREADS: [(&str, &str); 6] = [
     ("src/actors/membership/keys.rs", "spawn_blocking"),
     ("src/actors/nib.rs", "spawn_blocking"),
     ("src/actors/sweeper.rs", "thread::Builder"),
+    ("src/nib/sqlite/signing.rs", "thread::Builder"),
+    ("src/nib/sqlite/signing.rs", "thread::scope"),
     ("src/nib/writer.rs", "thread::Builder"),
 ];
 

@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use crate::algorithms::audit::frontier::Frontier;
 use crate::algorithms::audit::hash;
+use crate::domain::digest::Digest;
 use crate::domain::entropy::{self, Entropy};
-use crate::domain::entry::{Entry, EventId, Payload};
+use crate::domain::entry::EventId;
 use crate::domain::event::NewEvent;
-use crate::domain::log::{Edge, Grown, Place, SealError, SealedEvent, Sealer};
+use crate::domain::log::{Draft, Edge, Growth, Place, SealError, Sealer, Signed, Signer};
 use crate::domain::number::PolicyVersion;
 use crate::domain::origin::Origin;
-use crate::wire::entry;
+use crate::wire::entry::{self, Setting};
 use crate::wire::signature::KeyPair;
 
 /// Seals the events of one log with one key.
@@ -27,35 +28,6 @@ impl LogSealer {
     pub fn new(origin: Origin, key: Arc<KeyPair>, entropy: Arc<dyn Entropy>) -> Self {
         Self { origin, key, entropy }
     }
-
-    fn entry(&self, place: &Place<'_>, event: &NewEvent) -> Result<SealedEvent, SealError> {
-        let random = entropy::octets(self.entropy.as_ref()).map_err(|error| refusal(&error))?;
-        let event_id = EventId::new(event.timestamp, random);
-        let (payload, beside) = entry::payload(event.payload.clone()).map_err(|error| refusal(&error))?;
-        let digest = match &payload {
-            Payload::Beside(digest) => Some(*digest),
-            Payload::Inside(_) => None,
-        };
-        let body = entry::encode(&Entry {
-            origin: self.origin.clone(),
-            seq: place.seq,
-            event_id,
-            event_type: event.event_type,
-            actor: event.actor.clone(),
-            subject: event.subject.clone(),
-            action: event.event_type.action().map(str::to_owned),
-            decision: event.event_type.decision(),
-            policy_version: place.policy_version.map(PolicyVersion::number),
-            epoch: place.epoch,
-            timestamp: event.timestamp,
-            payload,
-        })
-        .map_err(|error| refusal(&error))?;
-        let signature = entry::sign(&body, &self.key);
-        let leaf = hash::leaf(&entry::leaf(&body, &signature));
-        let payload = digest.zip(beside);
-        Ok(SealedEvent { event_id, body, signature, leaf, payload })
-    }
 }
 
 impl fmt::Debug for LogSealer {
@@ -69,16 +41,35 @@ impl Sealer for LogSealer {
         &self.origin
     }
 
-    fn seal(&mut self, place: &Place<'_>, event: &NewEvent) -> Result<Grown, SealError> {
-        let mut tree = Frontier::try_from(place.edge).map_err(|error| refusal(&error))?;
-        if place.seq.number() != tree.size() {
-            return Err(SealError {
-                detail: format!("it is to be entry {} of a log of {} entries", place.seq, tree.size()),
-            });
-        }
-        let sealed = self.entry(place, event)?;
-        let tiles = tree.push(sealed.leaf);
-        Ok(Grown { sealed, edge: Edge::from(tree), tiles })
+    fn draft(&mut self, place: Place, event: &NewEvent) -> Result<Draft, SealError> {
+        let random = entropy::octets(self.entropy.as_ref()).map_err(|error| refusal(&error))?;
+        let event_id = EventId::new(event.timestamp, random);
+        let setting = Setting {
+            origin: &self.origin,
+            seq: place.seq,
+            event_id,
+            policy_version: place.policy_version.map(PolicyVersion::number),
+            epoch: place.epoch,
+        };
+        let (body, payload) = entry::of_event(setting, event).map_err(|error| refusal(&error))?;
+        Ok(Draft { event_id, body, payload })
+    }
+
+    fn signer(&self) -> Arc<dyn Signer> {
+        Arc::clone(&self.key) as Arc<dyn Signer>
+    }
+
+    fn append(&self, edge: &Edge, leaves: &[Digest]) -> Result<Growth, SealError> {
+        let mut tree = Frontier::try_from(edge).map_err(|error| refusal(&error))?;
+        let tiles = leaves.iter().flat_map(|leaf| tree.push(*leaf)).collect();
+        Ok(Growth { edge: Edge::from(tree), tiles })
+    }
+}
+
+impl Signer for KeyPair {
+    fn sign(&self, body: &[u8]) -> Signed {
+        let signature = entry::sign(body, self);
+        Signed { signature, leaf: hash::leaf(&entry::leaf(body, &signature)) }
     }
 }
 

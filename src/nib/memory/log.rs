@@ -62,10 +62,10 @@ impl Log {
             self.by_id.put(sealed.event_id, at);
             self.entries.push(StoredEntry { seq: EventSeq::from_number(at as u64), sealed });
         }
-        for tile in sealed.tiles {
+        for tile in sealed.growth.tiles {
             self.tiles.put((tile.level, tile.index), tile.hash);
         }
-        self.edge.set(sealed.edge);
+        self.edge.set(sealed.growth.edge);
         Ok(())
     }
 

@@ -1,16 +1,19 @@
 //! The event log's side of a transaction: entries, tiles, and the edge of the tree.
 
+use std::sync::Arc;
+
 use rusqlite::{CachedStatement, Connection, Error, OptionalExtension, Transaction, TransactionBehavior, ffi, params};
 
 use crate::domain::digest::Digest;
 use crate::domain::event::{Event, NewEvent};
-use crate::domain::log::{Edge, SealedEvent, Sealer};
+use crate::domain::log::{Draft, Edge, Growth, Sealer, Signed};
 use crate::domain::number::{Epoch, PolicyVersion};
 use crate::domain::origin::Origin;
 use crate::nib::NibError;
-use crate::nib::seal::{self, InEffect, Sealed};
+use crate::nib::seal::{self, InEffect};
 use crate::nib::sqlite::error::{Lost, nib_error};
 use crate::nib::sqlite::rows::{self, select_events};
+use crate::nib::sqlite::signing::{Desk, Signatures, Ticket};
 use crate::nib::sqlite::write::Refused;
 
 const INSERT_ENTRY: &str =
@@ -29,11 +32,12 @@ const UPDATE_EDGE: &str = "UPDATE event_log SET size = ?1, peaks = ?2";
 /// The log within one transaction.
 pub(super) struct Sealing<'c> {
     connection: &'c Connection,
-    insert_entry: CachedStatement<'c>,
     sealer: Option<&'c mut (dyn Sealer + 'static)>,
-    /// `None` while the log is not open.
+    desk: &'c Desk,
+    /// The tree before the transaction; `None` while the log is not open.
     edge: Option<Edge>,
-    stored_size: u64,
+    /// The entries of the transaction.
+    drafts: Vec<(Ticket, Arc<Draft>)>,
 }
 
 impl<'c> Sealing<'c> {
@@ -41,44 +45,53 @@ impl<'c> Sealing<'c> {
     pub(super) fn begin(
         connection: &'c Connection,
         sealer: Option<&'c mut (dyn Sealer + 'static)>,
+        desk: &'c Desk,
     ) -> Result<Self, Error> {
-        let edge = edge(connection)?;
-        Ok(Self {
-            connection,
-            insert_entry: connection.prepare_cached(INSERT_ENTRY)?,
-            sealer,
-            stored_size: edge.as_ref().map_or(0, |edge| edge.size),
-            edge,
-        })
+        Ok(Self { connection, sealer, desk, edge: edge(connection)?, drafts: Vec::new() })
     }
 
-    /// The tree as it is now, for [`Sealing::go_back`].
-    pub(super) fn edge(&self) -> Option<Edge> {
-        self.edge.clone()
+    /// How many entries there are now, for [`Sealing::go_back`].
+    pub(super) const fn place(&self) -> usize {
+        self.drafts.len()
     }
 
     /// Takes back what a savepoint takes back.
-    pub(super) fn go_back(&mut self, edge: Option<Edge>) {
-        self.edge = edge;
+    pub(super) fn go_back(&mut self, place: usize) {
+        let gone = self.drafts.drain(place.min(self.drafts.len())..);
+        if let Some((ticket, _)) = gone.into_iter().next() {
+            self.desk.withdraw(ticket);
+        }
     }
 
-    /// Seals the events that a commit appended, if the log is open.
-    pub(super) fn seal<'e>(&mut self, events: impl Iterator<Item = &'e NewEvent>) -> Result<(), Refused> {
+    /// Drafts the entries of the events that a commit appended, if the log is open.
+    pub(super) fn draft<'e>(&mut self, events: impl Iterator<Item = &'e NewEvent>) -> Result<(), Refused> {
         let mut events = events.peekable();
-        let Some(edge) = self.edge.as_mut().filter(|_| events.peek().is_some()) else { return Ok(()) };
+        let Some(edge) = self.edge.as_ref().filter(|_| events.peek().is_some()) else { return Ok(()) };
         let sealer = self.sealer.as_deref_mut().ok_or_else(seal::locked)?;
-        let sealed = seal::seal(sealer, edge, in_effect(self.connection)?, events)?;
-        write(self.connection, &mut self.insert_entry, edge.size, &sealed)?;
-        *edge = sealed.edge;
+        let in_effect = in_effect(self.connection)?;
+        let next = edge.size.saturating_add(self.drafts.len() as u64);
+        for (seq, event) in (next..).zip(events) {
+            let draft = Arc::new(seal::draft(sealer, seq, in_effect, event)?);
+            self.drafts.push((self.desk.put(&draft), draft));
+        }
         Ok(())
     }
 
-    /// Writes down the edge, before COMMIT.
-    pub(super) fn finish(&self) -> Result<(), Error> {
-        match &self.edge {
-            Some(edge) if edge.size != self.stored_size => put_edge(self.connection, edge),
-            _ => Ok(()),
+    /// Writes down the entries with their signatures, and the edge, before COMMIT.
+    pub(super) fn finish(self, mut signatures: Signatures) -> Result<(), Error> {
+        let (Some(sealer), Some(edge)) = (self.sealer, self.edge) else { return Ok(()) };
+        if self.drafts.is_empty() {
+            return Ok(());
         }
+        let mut leaves = Vec::with_capacity(self.drafts.len());
+        let mut insert = self.connection.prepare_cached(INSERT_ENTRY)?;
+        for (seq, (ticket, draft)) in (edge.size..).zip(&self.drafts) {
+            let signed = signatures.remove(ticket).unwrap_or_else(|| sealer.signer().sign(&draft.body));
+            write(self.connection, &mut insert, seq, draft, &signed)?;
+            leaves.push(signed.leaf);
+        }
+        let growth = sealer.append(&edge, &leaves).map_err(|error| corrupt(error.to_string()))?;
+        put_growth(self.connection, &growth)
     }
 }
 
@@ -103,7 +116,7 @@ pub(super) fn open(connection: &Connection, sealer: &dyn Sealer) -> Result<(), N
 }
 
 /// Seals some of the events that are no entries yet, in a transaction; false when there were none.
-pub(super) fn seal_backlog(connection: &Connection, sealer: &mut dyn Sealer) -> Result<bool, NibError> {
+pub(super) fn seal_backlog(connection: &Connection, sealer: &mut (dyn Sealer + 'static)) -> Result<bool, NibError> {
     const ATTEMPTED: &str = "to seal the events so far";
     let failed = |error| nib_error(error, ATTEMPTED);
     let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate).map_err(failed)?;
@@ -112,12 +125,17 @@ pub(super) fn seal_backlog(connection: &Connection, sealer: &mut dyn Sealer) -> 
     if events.is_empty() {
         return Ok(false);
     }
-    let sealed = seal::seal(sealer, &edge, in_effect(&transaction).map_err(failed)?, &events)?;
-    let written = transaction
-        .prepare_cached(INSERT_ENTRY)
-        .and_then(|mut insert| write(&transaction, &mut insert, edge.size, &sealed))
-        .and_then(|()| put_edge(&transaction, &sealed.edge));
-    written.map_err(|error| Lost::before_commit(error, ATTEMPTED).answer())?;
+    let failed = |error| Lost::before_commit(error, ATTEMPTED).answer();
+    let desk = Desk::new(Some(sealer.signer()));
+    let (sealing, signatures) = desk.sign_beside(events.len(), || {
+        let mut sealing = Sealing::begin(&transaction, Some(sealer), &desk)?;
+        sealing.draft(events.iter()).map(|()| sealing)
+    });
+    let sealing = sealing.map_err(|refused| match refused {
+        Refused::Change(error) => error,
+        Refused::Store(error) => failed(error),
+    })?;
+    sealing.finish(signatures).map_err(failed)?;
     transaction.commit().map_err(|error| Lost::in_commit(error).answer())?;
     Ok(true)
 }
@@ -141,35 +159,28 @@ fn backlog(connection: &Connection, from: u64) -> Result<Vec<NewEvent>, NibError
 
 fn write(
     connection: &Connection,
-    insert_entry: &mut CachedStatement<'_>,
-    first: u64,
-    sealed: &Sealed,
+    insert: &mut CachedStatement<'_>,
+    seq: u64,
+    draft: &Draft,
+    signed: &Signed,
 ) -> Result<(), Error> {
-    for (seq, SealedEvent { event_id, body, signature, leaf, payload }) in (first..).zip(&sealed.entries) {
-        if let Some((digest, octets)) = payload {
-            connection.prepare_cached(INSERT_PAYLOAD)?.execute(params![digest.as_bytes(), octets])?;
-        }
-        let digest = payload.as_ref().map(|(digest, _)| digest.as_bytes());
-        insert_entry.execute(params![
-            number(seq),
-            event_id.to_string(),
-            leaf.as_bytes(),
-            signature.as_bytes(),
-            digest,
-            body
-        ])?;
+    let Draft { event_id, body, payload } = draft;
+    if let Some((digest, octets)) = payload {
+        connection.prepare_cached(INSERT_PAYLOAD)?.execute(params![digest.as_bytes(), octets])?;
     }
-    for tile in &sealed.tiles {
+    let digest = payload.as_ref().map(|(digest, _)| digest.as_bytes());
+    let (leaf, signature) = (signed.leaf.as_bytes(), signed.signature.as_bytes());
+    insert.execute(params![number(seq), event_id.to_string(), leaf, signature, digest, body]).map(drop)
+}
+
+fn put_growth(connection: &Connection, Growth { edge, tiles }: &Growth) -> Result<(), Error> {
+    for tile in tiles {
         connection.prepare_cached(INSERT_TILE)?.execute(params![
             tile.level,
             number(tile.index),
             tile.hash.as_bytes()
         ])?;
     }
-    Ok(())
-}
-
-fn put_edge(connection: &Connection, edge: &Edge) -> Result<(), Error> {
     let peaks: Vec<u8> = edge.peaks.iter().flat_map(|peak| *peak.as_bytes()).collect();
     connection.prepare_cached(UPDATE_EDGE)?.execute(params![number(edge.size), peaks]).map(drop)
 }
@@ -185,12 +196,13 @@ fn edge_of(size: i64, peaks: Vec<u8>) -> Result<Edge, Error> {
             let peaks = peaks.iter().copied().map(Digest::from_bytes).collect();
             Ok(Edge { size: size.unsigned_abs(), peaks })
         }
-        // As SQLite says it of a page that is damaged.
-        _ => Err(Error::SqliteFailure(
-            ffi::Error::new(ffi::SQLITE_CORRUPT),
-            Some("the edge of the event log is none".to_owned()),
-        )),
+        _ => Err(corrupt("the edge of the event log is none".to_owned())),
     }
+}
+
+/// As SQLite says it of a page that is damaged.
+fn corrupt(detail: String) -> Error {
+    Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_CORRUPT), Some(detail))
 }
 
 /// What the entries of events say that are appended now.

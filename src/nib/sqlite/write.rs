@@ -9,6 +9,7 @@ use crate::domain::log::Sealer;
 use crate::nib::sqlite::error::{Lost, nib_error};
 use crate::nib::sqlite::log;
 use crate::nib::sqlite::sealing::Sealing;
+use crate::nib::sqlite::signing::{Desk, Signatures};
 use crate::nib::sqlite::values::{Buffers, DeviceRow, fact_json, json, nanos};
 use crate::nib::sqlite::{policies, registry, streams};
 use crate::nib::{Change, Committed, NibError, Row, seal};
@@ -93,6 +94,7 @@ impl<'c> Session<'c> {
     pub(super) fn begin(
         connection: &'c Connection,
         sealer: Option<&'c mut (dyn Sealer + 'static)>,
+        desk: &'c Desk,
     ) -> Result<Self, Error> {
         let (next_device, next_event, now) =
             connection.prepare_cached(COUNTERS)?.query_row([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
@@ -105,7 +107,7 @@ impl<'c> Session<'c> {
             append: connection.prepare_cached(APPEND)?,
             buffers: Buffers::default(),
             counters: Counters { next_device, next_event },
-            sealing: Sealing::begin(connection, sealer)?,
+            sealing: Sealing::begin(connection, sealer, desk)?,
             stored_next_device: next_device,
             now,
         })
@@ -128,27 +130,27 @@ impl<'c> Session<'c> {
     pub(super) fn write_apart(&mut self, changes: &[Change]) -> Result<Result<Committed, NibError>, Lost> {
         let lost = |error| Lost::before_commit(error, "to write");
         self.execute("SAVEPOINT one").map_err(lost)?;
-        let (before, edge) = (self.counters, self.sealing.edge());
+        let (before, place) = (self.counters, self.sealing.place());
         let refused = self.make(changes).err();
         let answer = self.answer(refused)?;
         if answer.is_err() {
             self.counters = before;
-            self.sealing.go_back(edge);
+            self.sealing.go_back(place);
             self.execute("ROLLBACK TO one").map_err(lost)?;
         }
         self.execute("RELEASE one").map_err(lost)?;
         Ok(answer)
     }
 
-    /// Makes the changes of a commit, and seals its events.
+    /// Makes the changes of a commit, and drafts the entries of its events.
     fn make(&mut self, changes: &[Change]) -> Result<(), Refused> {
         changes.iter().try_for_each(|change| self.apply(change))?;
-        self.sealing.seal(seal::events(changes))
+        self.sealing.draft(seal::events(changes))
     }
 
-    /// Writes down what was counted, before COMMIT.
-    pub(super) fn finish(self) -> Result<(), Error> {
-        self.sealing.finish()?;
+    /// Writes down what was counted and signed, before COMMIT.
+    pub(super) fn finish(self, signatures: Signatures) -> Result<(), Error> {
+        self.sealing.finish(signatures)?;
         if self.counters.next_device != self.stored_next_device {
             self.connection
                 .prepare_cached("UPDATE counters SET next_device = ?1")?

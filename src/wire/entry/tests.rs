@@ -138,6 +138,43 @@ proptest! {
     }
 
     #[test]
+    fn a_body_is_in_canonical_form(
+        actor in ".{0,40}",
+        subject in ".{0,40}",
+        action in prop::option::of(".{0,40}"),
+        key in ".{0,20}",
+        number: f64,
+        is_beside: bool,
+    ) {
+        let inside = Payload::Inside(json!({ key: [number] }));
+        let payload = if is_beside { Payload::Beside(sha256(b"")) } else { inside };
+        let body = encode(&Entry { actor, subject, action, payload, ..entry(u64::MAX) });
+        // A number that would be rounded has no canonical form.
+        if let Ok(body) = body {
+            let value = serde_json::from_slice::<Value>(&body).unwrap();
+            prop_assert_eq!(canonical::value_to_bytes(&value).unwrap(), body);
+        }
+    }
+
+    #[test]
+    fn an_event_and_its_entry_have_one_body(subject in ".{0,40}", length in PAYLOAD_LIMIT - 20..PAYLOAD_LIMIT + 20) {
+        let entry = Entry { action: None, decision: None, subject, ..entry(7) };
+        let event = NewEvent {
+            event_type: entry.event_type,
+            actor: entry.actor.clone(),
+            subject: entry.subject.clone(),
+            timestamp: entry.timestamp,
+            payload: json!({"b": null, "a": "x".repeat(length)}),
+        };
+        let Entry { origin, seq, event_id, policy_version, epoch, .. } = &entry;
+        let (seq, event_id, policy_version, epoch) = (*seq, *event_id, *policy_version, *epoch);
+        let (body, beside) = of_event(Setting { origin, seq, event_id, policy_version, epoch }, &event).unwrap();
+        let (payload, octets) = payload(event.payload).unwrap();
+        prop_assert_eq!(body, encode(&Entry { payload, ..entry.clone() }).unwrap());
+        prop_assert_eq!(beside.map(|(_, octets)| octets), octets);
+    }
+
+    #[test]
     fn what_is_read_is_written_the_same(octets in prop::collection::vec(any::<u8>(), 0..200)) {
         if let Ok(entry) = decode(&octets) {
             prop_assert_eq!(encode(&entry).unwrap(), octets);
