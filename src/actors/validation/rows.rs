@@ -82,7 +82,10 @@ impl AdmissionRows {
     ) -> Result<Self, NibError> {
         let token = reader.token(request.token_id)?;
         let user = token.as_ref().and_then(|token| token.used.as_ref()).map(|used| &used.controller_id);
-        let row = user.map(|id| reader.controller(id)).transpose()?.flatten();
+        let row = match user {
+            Some(id) => reader.controller(id)?,
+            None => reader.controller_by_key(&request.public_key)?,
+        };
         let granted = row.filter(|row| row.standing == Standing::Active && row.public_key == request.public_key);
         Ok(Self {
             token,

@@ -108,6 +108,21 @@ fn attack_2_the_same_key_after_a_lost_reply_gets_the_same_certificate() {
 }
 
 #[test]
+fn a_key_that_missed_the_reply_gets_the_same_certificate_for_another_token_which_stays() {
+    let mut desk = Desk::regional();
+    let first = granted(local(3, desk.token(Role::Local, "zone-A")).join(&mut desk));
+    desk.now = at(700);
+    let other = desk.token(Role::Local, "zone-A");
+    let id = other.id;
+    assert_eq!(refused(local(3, with_secret(&other, 9)).join(&mut desk)), Reason::InvalidBootstrapToken);
+    assert_eq!(granted(local(3, copy(&other)).join(&mut desk)), first);
+    assert_eq!((desk.granted.len(), desk.count_events(EventType::ControllerValidated)), (1, 1));
+    assert!(desk.tokens[&id].used.is_none());
+    // Another key becomes another controller with it.
+    assert_ne!(granted(local(4, other).join(&mut desk)).assigned_id, first.assigned_id);
+}
+
+#[test]
 fn attack_2_the_repeated_reply_needs_the_secret_too() {
     let mut desk = Desk::regional();
     let token = desk.token(Role::Local, "zone-A");

@@ -59,7 +59,7 @@ pub struct Entropy {
 pub struct AdmissionView<'a> {
     /// The token that it names.
     pub token: Option<&'a TokenRow>,
-    /// What was given for the use of this token before.
+    /// What was given for the use of this token before; for one that is unused, to the key that comes with it.
     pub granted: Option<&'a Grant>,
     /// The regions and controllers that there are.
     pub census: Census<'a>,
@@ -231,6 +231,12 @@ impl Parent {
                 }
                 None => refuse(Reason::IdentityAssignmentFailed, "what was given for this token cannot be found"),
             };
+        }
+        // The key has a name already, and comes with a token that would have given it one: it missed the
+        // reply to an earlier token. It is told again, and the token stays.
+        let same = |granted: &&Grant| granted.role == request.role && granted.region == request.region;
+        if let Some(granted) = view.granted.filter(same) {
+            return Decision::reply(decider.answer(subject.nonce, Verdict::Validated(Box::new(granted.clone()))));
         }
         let name = match policy::name(request, view.census, office) {
             Ok(name) => name,

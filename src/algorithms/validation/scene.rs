@@ -140,8 +140,11 @@ impl Desk {
     }
 
     pub fn admit(&mut self, proven: &Proven, token: Option<&TokenRow>) -> Decision {
-        let granted =
-            token.and_then(|row| row.used.as_ref()).and_then(|used| self.granted.get(&used.controller_id)).cloned();
+        let own = |grant: &&Grant| grant.certificate.unverified().public_key == proven.request().public_key;
+        let granted = match token.and_then(|row| row.used.as_ref()) {
+            Some(used) => self.granted.get(&used.controller_id).cloned(),
+            None => self.granted.values().find(own).cloned(),
+        };
         let regions = self.regions.clone();
         let taken = u32::try_from(self.granted.len()).unwrap();
         let census = Census {
