@@ -33,7 +33,8 @@ impl Daemon {
         Ok(daemon)
     }
 
-    fn begin<A: AsRef<OsStr>>(lab: &Lab, arguments: &[A]) -> Tested<Self> {
+    /// Starts it, and does not wait for anything.
+    pub fn begin<A: AsRef<OsStr>>(lab: &Lab, arguments: &[A]) -> Tested<Self> {
         let mut command = lab.command(PDSNO);
         without_settings(&mut command).args(arguments);
         let mut waiting = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;

@@ -1,0 +1,67 @@
+//! What three controllers do together.
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::handle::{await_status, get};
+use crate::program::Tested;
+use crate::site::{GLOBAL, HOSTS, LOCAL, REGIONAL, Site, TIERS, await_names};
+
+#[test]
+fn what_the_lowest_finds_the_topmost_knows_and_each_is_asked_for_itself() -> Tested {
+    let site = Site::new()?;
+    let mut daemon = site.begin(&[])?;
+    await_names(&mut daemon)?;
+    for device in site.await_devices("global", HOSTS)? {
+        assert_eq!((&device["local_controller"], &device["region"]), (&Value::from(LOCAL), &Value::from("zone-A")));
+    }
+    assert_eq!(site.await_devices("regional", HOSTS)?.len(), site.await_devices("local", HOSTS)?.len());
+
+    for (tier, id) in TIERS.into_iter().zip([GLOBAL, REGIONAL, LOCAL]) {
+        for wanted in [tier, id] {
+            let live = &site.json(&["status", "--as", wanted])?["live"];
+            assert_eq!((&live["controller_id"], &live["role"]), (&Value::from(id), &Value::from(tier)), "{live}");
+            assert_eq!(live["membership"]["state"], "VALIDATED", "{live}");
+        }
+    }
+    // Over TCP the topmost one is read.
+    assert_eq!(get(&site.lab, "/api/v1/status")?.json()?["controller_id"], GLOBAL);
+    assert_eq!(await_status(&site.lab, "/readyz", 200)?.json()?["validated"], true);
+    assert_eq!(get(&site.lab, "/api/v1/controllers")?.json()?["controllers"][0]["id"], REGIONAL);
+
+    let below = site.json(&["controllers", "list", "--as", "regional"])?;
+    assert_eq!(below["controllers"][0]["id"], LOCAL);
+    let tokens = site.json(&["token", "list"])?;
+    assert_eq!(tokens["tokens"].as_array().map(Vec::len), Some(1), "{tokens}");
+    assert_eq!(tokens["tokens"][0]["used_by"], REGIONAL, "{tokens}");
+    let issued = site.json(&["token", "issue", "--role", "local", "--region", "zone-A", "--as", "regional"])?;
+    assert!(issued["token"].is_string());
+    assert_eq!(site.json(&["token", "list", "--as", "regional"])?["tokens"].as_array().map(Vec::len), Some(2));
+    assert_ne!(site.verb(&["token", "list", "--as", "local"])?.code(), Some(0));
+    // Who started the process is who let them in.
+    let by = &site.events("regional", "BOOTSTRAP_TOKEN_ISSUED")?[0]["payload"]["by"];
+    assert_eq!(by["uid"], rustix::process::getuid().as_raw());
+
+    daemon.signal(Signal::TERM)?;
+    let (status, log) = daemon.end()?;
+    assert_eq!(status.code(), Some(0), "{log:?}");
+    assert!(!log.iter().any(|line| line.contains("\"ERROR\"")), "{log:?}");
+    let left = ["keys/first.key", "pdsno.db"].map(|file| TIERS.map(|tier| format!("{tier}/{file}")));
+    assert_eq!(site.files()?, left.into_iter().flatten().collect());
+    for tier in TIERS {
+        assert_eq!(site.events(tier, "CONTROLLER_STOPPED")?[0]["payload"]["signal"], "SIGTERM");
+        let verified = site.verb(&["audit", "verify", "--as", tier])?;
+        assert_eq!(verified.code(), Some(0), "{verified:?}");
+        assert_eq!(site.verb(&["nib", "check", "--as", tier])?.code(), Some(0));
+    }
+    Ok(())
+}
+
+#[test]
+fn a_line_of_the_log_tells_whose_it_is() -> Tested {
+    let site = Site::new()?;
+    let mut daemon = site.start()?;
+    let cycle = daemon.await_cycle()?;
+    assert_eq!((&cycle["span"]["id"], &cycle["span"]["role"]), (&Value::from(LOCAL), &Value::from("local")));
+    Ok(())
+}
