@@ -228,7 +228,10 @@ impl PolicyActor {
         }
         let in_effect = Arc::new(in_effect);
         self.in_effect = Some(Arc::clone(&in_effect));
-        info!(version = in_effect.version().map(PolicyVersion::number), "policy in effect");
+        match in_effect.version().map(PolicyVersion::number) {
+            Some(version) => info!(version, "policy in effect"),
+            None => info!("the configuration's policy is in effect, until one comes from above"),
+        }
         for listener in &self.outlets.listeners {
             let told = listener.send(PolicyChanged(Arc::clone(&in_effect)));
             ctx.spawn(wrap_future(async move {

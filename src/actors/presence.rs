@@ -219,7 +219,7 @@ impl PresenceActor {
                     pass_on(&self.listeners.lost, &ParentLost, ctx);
                 }
                 Turn::ChildOnline { id, .. } => {
-                    info!(controller = %id, "online");
+                    info!(below = %id, "a controller below is heard");
                     pass_on(&self.listeners.online, &ChildOnline(id), ctx);
                 }
                 Turn::ChildOffline(id) | Turn::ChildGone(id) => {

@@ -119,9 +119,16 @@ async fn alone(config: &Config, folder: &DataFolder, request: &Request) -> Resul
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     let store = open_in(&config.nib, &actor(config), clock.now())?;
     let (socket, listener) = AdminSocket::bind(folder).map_err(Failure::usage)?;
-    let controller = Alone::start(config, OpenNib::new(Box::new(store)).map_err(Failure::Failed)?, clock)
-        .map_err(Failure::Failed)?;
-    let own = controller.open_log(folder.path()).await.context("its log cannot be written").map_err(Failure::Usage)?;
+    let open = OpenNib::new(Box::new(store)).map_err(Failure::Failed)?;
+    let frozen = open.frozen().map_err(Failure::Failed)?;
+    let controller = Alone::start(config, open, clock).map_err(Failure::Failed)?;
+    let own = match frozen {
+        // As at a controller that runs: questions are answered, and nothing is written.
+        Some(frozen) => controller.nib.send(frozen).await.map(|()| None).map_err(Failure::failed)?,
+        None => {
+            controller.open_log(folder.path()).await.context("its log cannot be written").map_err(Failure::Usage)?
+        }
+    };
     // Told who it is, a Global Controller without any policy makes its first one: only where policy is
     // what is asked about.
     if let Some(own) = own.filter(|_| request.target.starts_with("/api/v1/policy")) {

@@ -9,9 +9,10 @@ use anyhow::{Context, anyhow};
 use crate::actors::REQUEST_DEADLINE;
 use crate::actors::discovery::{CycleResult, DiscoveryActor, DiscoverySettings, Drain, Refused, StartCycle};
 use crate::actors::health::{HealthActor, Identity, Watch};
-use crate::actors::nib::{Close, Commit, Nib, NibActor, READERS};
+use crate::actors::nib::{Close, Commit, Freeze, Nib, NibActor, READERS};
 use crate::actors::sweeper::{Progress, Sweeper};
 use crate::algorithms::discovery::vendor::VendorTable;
+use crate::app::audit::check_at_start;
 use crate::app::config::Config;
 use crate::app::user::user_name;
 use crate::domain::change::Change;
@@ -39,6 +40,16 @@ impl OpenNib {
     pub fn new(store: Box<dyn NibStore>) -> anyhow::Result<Self> {
         let readers = (0..READERS).map(|_| store.reader()).collect::<Result<_, _>>()?;
         Ok(Self { store, readers })
+    }
+
+    /// For those who look before anything runs.
+    pub(super) fn reader(&self) -> anyhow::Result<&dyn NibReader> {
+        Ok(self.readers.first().context("the NIB has no reader")?.as_ref())
+    }
+
+    /// Why nothing may be written to it; to be asked before anything is.
+    pub(super) fn frozen(&self) -> anyhow::Result<Option<Freeze>> {
+        Ok(check_at_start(self.reader()?)?)
     }
 }
 

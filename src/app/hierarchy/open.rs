@@ -5,7 +5,6 @@ use std::os::unix::net::UnixListener;
 use tracing::error;
 
 use crate::actors::nib::Freeze;
-use crate::app::audit::check_at_start;
 use crate::app::config::{Config, NibSettings};
 use crate::app::controller::{OpenNib, actor};
 use crate::app::failure::Failure;
@@ -51,9 +50,8 @@ fn open_one(
 ) -> Result<Opened, Failure> {
     let store = open_in(settings, &actor(config), now)?;
     let nib = OpenNib::new(Box::new(store)).map_err(Failure::Failed)?;
-    let reader = nib.readers.first().ok_or_else(|| Failure::Failed(anyhow::anyhow!("the NIB has no reader")))?;
-    let membership = reader.membership().map_err(Failure::failed)?;
-    let frozen = check_at_start(reader.as_ref()).map_err(Failure::failed)?;
+    let membership = nib.reader().map_err(Failure::Failed)?.membership().map_err(Failure::failed)?;
+    let frozen = nib.frozen().map_err(Failure::Failed)?;
     if let Some(Freeze { reason }) = &frozen {
         let controller = membership.as_ref().map(|own| own.id.to_string());
         error!(
