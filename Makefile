@@ -1,6 +1,6 @@
 # Bare `make` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help build release demo lab test test-discovery bench lint fmt doc deny setcap vendor-table clean
+.PHONY: help build release demo tiers lab test test-discovery bench lint fmt doc deny setcap vendor-table clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -14,6 +14,10 @@ release: ## Build the program as it is shipped: target/release/pdsno
 demo: ## Show two discovery cycles and a change between them, on a made network (installs packages that are missing)
 	tests/install_packages.sh tests
 	tests/lab/demo.sh
+
+tiers: ## Show three controllers in one process on a made network (installs packages that are missing)
+	tests/install_packages.sh tests
+	tests/lab/tiers.sh
 
 lab: ## Open a shell in a made network of 12 devices; LAB='--hosts 150 --snmp 60' for another one
 	tests/lab/lab.sh run $(LAB)
