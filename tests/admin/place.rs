@@ -8,7 +8,9 @@ use actix::{Actor, Addr, AsyncContext, Context, Handler, MessageResult};
 use actix_web::dev::ServerHandle;
 use pdsno::actors::discovery::{CycleResult, Refused, StartCycle};
 use pdsno::actors::health::{HealthActor, Identity};
-use pdsno::actors::nib::{Close, Nib, NibActor};
+use pdsno::actors::identity::{Became, Own};
+use pdsno::actors::membership::keys::KeyStore;
+use pdsno::actors::nib::{Close, Commit, Nib, NibActor};
 use pdsno::actors::policy::{Outlets, PolicyActor};
 use pdsno::actors::post::PostActor;
 use pdsno::actors::presence::{PresenceReport, ReadPresence};
@@ -19,10 +21,11 @@ use pdsno::app::clock::SystemClock;
 use pdsno::app::config::{Config, Flags, Sources, load};
 use pdsno::app::entropy::SystemEntropy;
 use pdsno::app::folder::DataFolder;
+use pdsno::app::keys::KeyFiles;
 use pdsno::app::socket::AdminSocket;
 use pdsno::app::user::user_name;
 use pdsno::domain::change::Change;
-use pdsno::domain::controller::Role;
+use pdsno::domain::controller::{ControllerId, Role};
 use pdsno::domain::device::Version;
 use pdsno::domain::digest::Digest;
 use pdsno::domain::number::{Epoch, Serial};
@@ -33,6 +36,7 @@ use pdsno::nib::writer::NibWriter;
 use pdsno::nib::{NibError, NibStore};
 use pdsno::northbound::http::{Listeners, Parts, serve};
 use pdsno::wire::presence::State;
+use pdsno::wire::statement::Chain;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
@@ -123,11 +127,15 @@ fn make_nib(folder: &Path) -> SqliteNib {
 
 /// A Global Controller, as far as operators need it to be one.
 fn global() -> Change {
+    member("global_cntl_1", Role::Global)
+}
+
+fn member(id: &str, role: Role) -> Change {
     Change::Registry(RegistryChange::SetMembership(Box::new(Membership {
         cluster: "site".parse().unwrap(),
-        id: "global_cntl_1".parse().unwrap(),
-        role: Role::Global,
-        region: None,
+        id: id.parse().unwrap(),
+        role,
+        region: (role != Role::Global).then(|| "zone-A".parse().unwrap()),
         parent: None,
         pin: Digest::from_bytes([7; 32]),
         chain: SignedDocument::from_text(r#"{"certificates":[],"delegation":null}"#.to_owned()),
@@ -143,9 +151,18 @@ fn global() -> Change {
 
 /// The same of a Global Controller, without its key.
 pub fn folder_of_global() -> TempDir {
+    folder_of(global())
+}
+
+/// The same of a Regional Controller.
+pub fn folder_of_regional() -> TempDir {
+    folder_of(member("regional_cntl_zoneA_1", Role::Regional))
+}
+
+fn folder_of(member: Change) -> TempDir {
     let folder = TempDir::new().unwrap();
     let mut nib = make_nib(folder.path());
-    nib.commit(&[global()]).unwrap();
+    nib.commit(&[member]).unwrap();
     nib.close().unwrap();
     folder
 }
@@ -216,6 +233,28 @@ impl Place {
 
     pub fn path(&self) -> PathBuf {
         self.held.as_ref().unwrap().1.path().to_owned()
+    }
+
+    /// Writes rows as the controller's actors would.
+    pub async fn write(&self, changes: Vec<Change>) {
+        self.nib.send(Commit(changes)).await.unwrap().unwrap();
+    }
+
+    /// Tells it who it is.
+    pub async fn become_member(&self, id: &str, role: Role) {
+        let key = KeyFiles::new(self.folder.path(), Arc::new(SystemEntropy)).create("first.key").unwrap();
+        let own = Own {
+            cluster: "site".parse().unwrap(),
+            id: id.parse::<ControllerId>().unwrap(),
+            role,
+            region: (role != Role::Global).then(|| "zone-A".parse().unwrap()),
+            parent: None,
+            pin: Digest::from_bytes([7; 32]),
+            chain: Chain { certificates: Vec::new(), delegation: None },
+            key: Arc::new(key),
+            epoch: Epoch::from_number(1),
+        };
+        self.policy.send(Became(Arc::new(own))).await.unwrap();
     }
 
     pub async fn ask(&self, request: &Request) -> Result<Value, AskError> {

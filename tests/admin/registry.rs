@@ -17,14 +17,14 @@ fn order(body: Value) -> Request {
 }
 
 /// Runs the program on the folder of a controller that runs here.
-async fn verb(place: &Place, arguments: &[&str]) -> Ran {
+pub async fn verb(place: &Place, arguments: &[&str]) -> Ran {
     let mut command = pdsno(arguments);
     command.arg("--data-dir").arg(place.path());
     web::block(move || run(&mut command).map_err(|error| error.to_string())).await.unwrap().unwrap()
 }
 
 /// The user who runs the tests, as events have him.
-fn myself() -> Value {
+pub fn myself() -> Value {
     let uid = rustix::process::geteuid().as_raw();
     json!({ "user": user_name(uid), "uid": uid })
 }
