@@ -320,7 +320,8 @@ impl Handler<Became> for PolicyActor {
         let Some(judge) = self.judge() else { return };
         let nib = self.nib.clone();
         let begin = async move { nib.decide(decide::look, |rows| judge.begin(&rows)).await? };
-        ctx.spawn(wrap_future::<_, Self>(begin).map(|begun: Result<_, PolicyActorError>, this, ctx| match begun {
+        // Whoever asks or sets something after this finds what the start made.
+        ctx.wait(wrap_future::<_, Self>(begin).map(|begun: Result<_, PolicyActorError>, this, ctx| match begun {
             Ok(in_effect) => this.adopt(in_effect, ctx),
             Err(error) => error!(error = %chain(&error), "no policy in effect"),
         }));
