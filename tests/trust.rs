@@ -8,3 +8,5 @@ mod intruder;
 mod join;
 #[path = "trust/stage.rs"]
 mod stage;
+#[path = "trust/told.rs"]
+mod told;

@@ -2,11 +2,12 @@
 //!
 //! ```text
 //!   PostActor ──Delivered<Challenge, ValidationResult, RenewalResult>──► MembershipActor ◄──Wake── its timer
+//!   PostActor ──Delivered<MessageRefused, ParentRenewed>─────────────────────►  │
 //!   PresenceActor ──ParentLost───────────────────────────────────────────────►  │
 //!   NibActor  ◄──membership row and event in one commit, OpenLog──────────────┤
 //!   key files ◄──before anybody is told of a key──────────────────────────────┤
 //!   PostActor ◄──Assume, Acquaint, Send<ValidationRequest, ChallengeResponse, ValidationAck, RenewalRequest>
-//!   HealthActor ◄──Note          all others ◄──Became
+//!   HealthActor ◄──Note          all others ◄──Became          ValidationActor ◄──Withdraw
 //! ```
 //!
 //! What was committed is what holds: after every commit the actor begins as at a start, reads its row
@@ -27,7 +28,7 @@ use super::identity::{Became, Own};
 use super::nib::{Nib, OpenLog};
 use super::post::{Acquaint, Assume, Delivered, Identity, Send};
 use super::presence::ParentLost;
-use super::validation::causes;
+use super::validation::{Withdraw, causes};
 use super::{Ping, hand};
 use crate::algorithms::trust::authority::renew_at;
 use crate::algorithms::trust::backoff::Backoff;
@@ -42,16 +43,18 @@ use crate::domain::reason::Reason;
 use crate::domain::time::{Clock, Timestamp};
 use crate::domain::token::BootstrapToken;
 use crate::wire::envelope::{Body, Destination, Message as Opened};
+use crate::wire::refused::MessageRefused;
 use crate::wire::signature::KeyPair;
 use crate::wire::validation::{
-    Challenge, ChallengeResponse, Metadata, RenewalRequest, RenewalResult, ValidationAck, ValidationRequest,
-    ValidationResult,
+    Challenge, ChallengeResponse, Metadata, ParentRenewed, RenewalRequest, RenewalResult, ValidationAck,
+    ValidationRequest, ValidationResult,
 };
 
 mod asking;
 mod begin;
 pub mod keys;
 mod record;
+mod refused;
 mod renewing;
 mod status;
 
@@ -108,6 +111,8 @@ pub struct MembershipLinks {
     pub renewals: Recipient<Send<RenewalRequest>>,
     /// Those who must know who this controller is.
     pub became: Vec<Recipient<Became>>,
+    /// Who lets others in, to be told when nobody is to be let in any more; a Local Controller has nobody.
+    pub withdraw: Option<Recipient<Withdraw>>,
     /// Who shows how far it is.
     pub health: Recipient<Note>,
 }
@@ -159,6 +164,8 @@ struct Member {
     unproven: bool,
     /// The parent's certificate, as it is known here.
     parent: Option<Certificate>,
+    /// What an operator must do before the parent takes messages of this controller again.
+    barred: Option<&'static str>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -323,7 +330,16 @@ impl MembershipActor {
         let renew_at = parent.is_some().then(|| renew_at(&certificate, self.random.u32(..)));
         let renewer = Renewer::default();
         let asking = parent.is_some().then_some(Ask::Affirm);
-        self.state = State::Member(Box::new(Member { own, certificate, renew_at, renewer, asking, unproven, parent }));
+        self.state = State::Member(Box::new(Member {
+            own,
+            certificate,
+            renew_at,
+            renewer,
+            asking,
+            unproven,
+            parent,
+            barred: None,
+        }));
         self.backoff.reset();
         self.last_reason = None;
         match asking {
@@ -338,29 +354,6 @@ impl MembershipActor {
         self.state = State::Stopped { reason, remedy };
         self.rest(ctx);
         self.note();
-    }
-
-    fn status(&self) -> MembershipStatus {
-        let last_reason = self.last_reason.clone();
-        match &self.state {
-            State::Starting => MembershipStatus::Starting { last_reason },
-            State::Pending(candidate) => MembershipStatus::PendingValidation {
-                attempt: candidate.attempt,
-                last_reason,
-                next_attempt_at: candidate.next_attempt_at,
-            },
-            State::Member(member) => MembershipStatus::Validated {
-                id: member.own.id.clone(),
-                serial: member.certificate.serial,
-                expires_at: member.certificate.expires_at,
-                renew_at: member.renew_at,
-                parent: member.own.parent.clone(),
-                last_reason,
-            },
-            State::Stopped { reason, remedy } => {
-                MembershipStatus::Stopped { reason: reason.clone(), remedy: remedy.clone() }
-            }
-        }
     }
 
     fn note(&self) {
@@ -481,5 +474,21 @@ impl Handler<Delivered<RenewalResult>> for MembershipActor {
             Err(distrust) => self.distrusted(&distrust, &source),
         };
         AtomicResponse::new(step)
+    }
+}
+
+impl Handler<Delivered<MessageRefused>> for MembershipActor {
+    type Result = Done;
+
+    fn handle(&mut self, refused: Delivered<MessageRefused>, ctx: &mut Self::Context) -> Done {
+        AtomicResponse::new(self.refused(refused, ctx))
+    }
+}
+
+impl Handler<Delivered<ParentRenewed>> for MembershipActor {
+    type Result = Done;
+
+    fn handle(&mut self, renewed: Delivered<ParentRenewed>, _: &mut Self::Context) -> Done {
+        AtomicResponse::new(self.succeeded(renewed))
     }
 }

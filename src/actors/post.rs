@@ -18,9 +18,10 @@ use tokio::sync::Semaphore;
 use tracing::{debug, error, warn};
 
 use super::discovery::cycle::chain;
+use super::identity::Became;
 use super::nib::Nib;
 use super::{Ping, REQUEST_DEADLINE};
-use crate::algorithms::trust::answers::{self, Answers};
+use crate::algorithms::trust::answers::Answers;
 use crate::algorithms::trust::complaints::Complaint;
 use crate::algorithms::trust::directory::Directory;
 use crate::algorithms::trust::gate::{Arrival, Gate, Refused};
@@ -37,11 +38,13 @@ use crate::domain::registry::Blocked;
 use crate::domain::time::Clock;
 use crate::wire::envelope::{Author, Body, Destination, Header, SealError, seal};
 use crate::wire::signature::KeyPair;
+use crate::wire::statement::Chain;
 
 mod acquaintances;
+mod answering;
 mod ledger;
 mod owed;
-mod routes;
+pub(in crate::actors) mod routes;
 
 pub use acquaintances::directory_of;
 pub use routes::Routes;
@@ -230,6 +233,10 @@ pub struct PostActor {
     routes: Routes,
     under_way: Arc<Semaphore>,
     answers: Answers,
+    /// Those who are refused unread and were read all the same, to be answered.
+    barred: Answers<String>,
+    /// Why this controller may be believed, once it has a name.
+    chain: Option<Chain>,
     /// How often those ask whom nobody knows.
     attempts: Attempts,
     ledger: Ledger,
@@ -249,7 +256,7 @@ enum Next {
 
 /// Why a message does not go on.
 enum Turned {
-    Refused(Option<MessageType>, Refused),
+    Refused(Option<MessageType>, Refused, Option<Box<Header>>),
     /// Its source asks too often, and whether that is news.
     Limited {
         is_news: bool,
@@ -281,6 +288,8 @@ impl PostActor {
             routes,
             under_way: Arc::new(Semaphore::new(UNDER_WAY)),
             answers: Answers::default(),
+            barred: Answers::default(),
+            chain: None,
             attempts: Attempts::default(),
             ledger: Ledger::default(),
             owed: Vec::new(),
@@ -308,7 +317,7 @@ impl PostActor {
     }
 
     fn open(&mut self, arrived: &Arrived) -> Result<Opening, Turned> {
-        let sealed = Gate::read(&arrived.bytes).map_err(|refused| Turned::Refused(None, refused))?;
+        let sealed = Gate::read(&arrived.bytes).map_err(|refused| Turned::Refused(None, refused, None))?;
         let message_type = sealed.message_type();
         self.count(message_type, &arrived.source)?;
         let arrival = Arrival { source: &arrived.source, peer: arrived.peer.as_ref(), now: self.clock.now() };
@@ -317,7 +326,10 @@ impl PostActor {
             // A controller of this tier has no use for it, whoever signed it.
             None => Err(Refused { refusal: Refusal::WrongRecipient, key: Some(*sealed.key()), header: None }),
         };
-        opened.map_err(|refused| Turned::Refused(Some(message_type), refused))
+        opened.map_err(|refused| {
+            let signed = self.author_of(&sealed, &refused, &arrived.source);
+            Turned::Refused(Some(message_type), refused, signed.map(Box::new))
+        })
     }
 
     /// Anybody may ask to be validated, so nothing is computed for one who asks too often.
@@ -342,7 +354,7 @@ impl PostActor {
                 let told = || limit_reached(&arrived.source, &self.identity.id, self.clock.now());
                 Next::Ignore(is_news.then(|| Box::new(told())))
             }
-            Err(Turned::Refused(message_type, refused)) => {
+            Err(Turned::Refused(message_type, refused, signed)) => {
                 let detail = chain(&refused.refusal);
                 if let Refusal::Cloned { sender } = &refused.refusal {
                     self.owed.push(Owed::Locked {
@@ -359,7 +371,8 @@ impl PostActor {
                     key: refused.key,
                     source: arrived.source,
                 };
-                Next::Refuse(complaint, answers::answer(&refused).map(Box::new))
+                let answer = self.answer_to(message_type, &refused, signed.as_deref());
+                Next::Refuse(complaint, answer.map(Box::new))
             }
         }
     }
@@ -404,22 +417,6 @@ impl PostActor {
         } else if !(opening.hand_on)() {
             self.not_taken += 1;
             warn!(%sender, %message_type, so_far = self.not_taken, "not handed on: the actor that takes it is behind");
-        }
-    }
-
-    fn answer(&mut self, (to, refused): Answer) {
-        if !self.answers.may_answer(&to, self.clock.elapsed()) {
-            return;
-        }
-        let to = Destination::Controller(to);
-        // Nothing depends on it: the sender repeats what it must say.
-        match self.sealed(&to, &refused) {
-            Ok((_, bytes)) => {
-                if self.carrier.dispatch.try_send(Dispatch { to, bytes }).is_err() {
-                    debug!("the carrier is behind: a refusal was not answered");
-                }
-            }
-            Err(error) => warn!(error = %chain(&error), "a refusal was not answered"),
         }
     }
 
@@ -509,6 +506,15 @@ impl Handler<Assume> for PostActor {
         if is_renamed {
             self.attach(ctx);
         }
+    }
+}
+
+/// Who knows nobody yet must be shown why to believe what it is told.
+impl Handler<Became> for PostActor {
+    type Result = ();
+
+    fn handle(&mut self, Became(own): Became, _: &mut Self::Context) {
+        self.chain = Some(own.chain.clone());
     }
 }
 

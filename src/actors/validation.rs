@@ -2,9 +2,9 @@
 //!
 //! ```text
 //!   PostActor ──Delivered<ValidationRequest, ChallengeResponse, ValidationAck, RenewalRequest>──►
-//!                                             ValidationActor ◄──Expire── its timer
+//!   MembershipActor ──Became, Withdraw──►     ValidationActor ◄──Expire── its timer
 //!   NibActor  ◄──look, decide, one commit──────────┤
-//!   PostActor ◄──Acquaint, then Send<Challenge, ValidationResult, RenewalResult>
+//!   PostActor ◄──Acquaint, then Send<Challenge, ValidationResult, RenewalResult, ParentRenewed>
 //!   AuditActor ◄──Nudge, after an admission
 //! ```
 //!
@@ -36,13 +36,14 @@ use crate::domain::change::Change;
 use crate::domain::controller::{ControllerId, Role};
 use crate::domain::entropy::{Entropy, NoEntropy, octets};
 use crate::domain::event::NewEvent;
-use crate::domain::registry::{ControllerRow, RegistryChange};
+use crate::domain::registry::{ControllerRow, RegistryChange, Standing};
 use crate::domain::time::{Clock, Timestamp};
 use crate::domain::token::TokenRow;
 use crate::nib::{NibError, NibReader};
 use crate::wire::envelope::{Body, Destination, Message as Opened};
 use crate::wire::validation::{
-    Challenge, ChallengeResponse, RenewalRequest, RenewalResult, ValidationAck, ValidationRequest, ValidationResult,
+    Challenge, ChallengeResponse, ParentRenewed, RenewalRequest, RenewalResult, ValidationAck, ValidationRequest,
+    ValidationResult,
 };
 
 pub(in crate::actors) mod rows;
@@ -77,6 +78,8 @@ pub struct ValidationLinks {
     pub results: Recipient<Send<ValidationResult>>,
     /// Where decisions on renewals are sent from.
     pub renewals: Recipient<Send<RenewalResult>>,
+    /// Where those below are told of this controller's next certificate.
+    pub renewed: Recipient<Send<ParentRenewed>>,
     /// Who keeps the directory of keys.
     pub acquaint: Recipient<Acquaint>,
     /// Who shows the log's head after a join.
@@ -327,6 +330,18 @@ impl Desk {
         Ok(Some((changes, renewal)))
     }
 
+    /// Shows the next certificate to those below, who would not believe its key. Who does not hear it
+    /// asks when it misses this controller.
+    async fn introduce(self, own: Arc<Own>) {
+        let children = match self.links.nib.ask(super::presence::rows).await {
+            Ok(rows) => rows,
+            Err(error) => return debug!(error = causes(&error), "those below learn of the new key by themselves"),
+        };
+        for child in children.into_iter().filter(|row| row.standing == Standing::Active) {
+            send(&self.links.renewed, child.id, ParentRenewed { chain: own.chain.clone() }).await;
+        }
+    }
+
     /// Notes that a controller was heard, unless that was written a moment ago.
     async fn heard(self, id: ControllerId) {
         let now = self.clock.now();
@@ -384,8 +399,12 @@ impl Handler<Ping> for ValidationActor {
 impl Handler<Became> for ValidationActor {
     type Result = ();
 
-    fn handle(&mut self, Became(own): Became, _: &mut Self::Context) {
-        self.seat = Some(Arc::new(Seat::new(own)));
+    fn handle(&mut self, Became(own): Became, ctx: &mut Self::Context) {
+        let before = self.seat.replace(Arc::new(Seat::new(Arc::clone(&own))));
+        // At a start each child asks by itself, once it hears or misses this controller.
+        if before.is_some_and(|seat| seat.own.key.public_key() != own.key.public_key()) {
+            ctx.spawn(wrap_future(self.desk.clone().introduce(own)));
+        }
     }
 }
 

@@ -18,6 +18,7 @@ pub mod decision;
 pub mod joiner;
 pub mod operator;
 pub mod parent;
+pub mod refusals;
 pub mod renewal;
 pub mod renewer;
 

@@ -27,6 +27,8 @@ pub enum MessageType {
     RenewalRequest,
     /// The parent's decision on it.
     RenewalResult,
+    /// A parent has a new certificate.
+    ParentRenewed,
     /// A message was not acted on.
     MessageRefused,
     /// A child is there, and how it is.
@@ -63,6 +65,7 @@ named!(MessageType, MessageTypeError, "message type",
     ValidationAck => "VALIDATION_ACK",
     RenewalRequest => "RENEWAL_REQUEST",
     RenewalResult => "RENEWAL_RESULT",
+    ParentRenewed => "PARENT_RENEWED",
     MessageRefused => "MESSAGE_REFUSED",
     Heartbeat => "HEARTBEAT",
     HeartbeatAck => "HEARTBEAT_ACK",
@@ -80,7 +83,8 @@ named!(MessageType, MessageTypeError, "message type",
 impl MessageType {
     /// Whether its sender may be one that the receiver does not know yet: the messages by which two
     /// controllers come to know each other. A renewal's result is one, because the parent may have a
-    /// new key itself; it shows its chain and quotes a nonce, and its reader checks both.
+    /// new key itself; it shows its chain and quotes a nonce, and its reader checks both. So is a
+    /// parent's word of its new key, whose reader checks the chain and that it is a later one.
     pub const fn introduces(self) -> bool {
         matches!(
             self,
@@ -89,6 +93,7 @@ impl MessageType {
                 | Self::ChallengeResponse
                 | Self::ValidationResult
                 | Self::RenewalResult
+                | Self::ParentRenewed
         )
     }
 }

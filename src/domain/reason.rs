@@ -194,6 +194,18 @@ impl Reason {
             Self::InvalidRegion => {
                 Some("choose a region that is allowed and whose letters and digits no other one has")
             }
+            Self::ControllerRevoked | Self::IdentityLocked | Self::IdentityCloned | Self::CertificateRetired => Some(
+                "revoke this controller on its parent if that has not been done, move its data folder away, and \
+                 validate it anew with a fresh token (`pdsno token issue` on the parent)",
+            ),
+            Self::ControllerSuspended => Some(
+                "look at the evidence on the parent (LOG_FORK in `pdsno events`), then reinstate this controller \
+                 there, or revoke it and validate it anew",
+            ),
+            Self::CertificateExpired => Some(
+                "check the clocks of this machine and of its parent; if both are right, move the data folder away, \
+                 and validate the controller anew with a fresh token (`pdsno token issue` on the parent)",
+            ),
             Self::RegionNotServedByThisRc => Some("name the Regional Controller of this region as the parent"),
             _ => None,
         }

@@ -107,6 +107,8 @@ pub struct ChallengeResponse {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ValidationResult {
+    /// The key that signed what this answers. Whoever has another is not meant, whatever name was used.
+    pub public_key: PublicKey,
     /// The request that it answers; none when it was refused unread.
     pub client_nonce: Option<Nonce>,
     /// Why the decision may be believed.
@@ -189,6 +191,14 @@ pub struct RenewalResult {
     pub verdict: Verdict,
 }
 
+/// Parent to child: this is my certificate now.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ParentRenewed {
+    /// The certificate of the key that signs this message, and why it may be believed.
+    pub chain: Chain,
+}
+
 macro_rules! bodies {
     ($($body:ident),+ $(,)?) => {$(
         impl Body for $body {
@@ -204,7 +214,8 @@ bodies!(
     ValidationResult,
     ValidationAck,
     RenewalRequest,
-    RenewalResult
+    RenewalResult,
+    ParentRenewed
 );
 
 #[cfg(test)]

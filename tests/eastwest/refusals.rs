@@ -80,7 +80,7 @@ async fn each_header_that_is_wrong_is_refused_told_and_changes_nothing() {
 }
 
 #[actix::test]
-async fn who_cannot_be_believed_is_refused_and_not_answered() {
+async fn who_may_not_speak_here_is_refused_unread_and_told_why() {
     pause();
     let revoke = || Acquaint::Revoke(name(CHILD));
     let lock = || Acquaint::Lock(name(CHILD));
@@ -98,7 +98,16 @@ async fn who_cannot_be_believed_is_refused_and_not_answered() {
         parent.post.send(news).await.unwrap();
         let bytes = hand.sealed(1_000_000, |_| ());
         refused(&parent, &mut hand, &bytes, reason).await;
+        assert_eq!(hand.told_reasons(), [reason]);
+        // Once a second, and only whose signature is right.
+        let again = hand.sealed(1_000_000, |_| ());
+        hand.put(&again).await;
         assert_eq!(hand.told_reasons(), [], "{reason}");
+        advance(Duration::from_secs(2)).await;
+        let mut envelope: serde_json::Value = serde_json::from_slice(&again).unwrap();
+        envelope["signatures"][0]["sig"] = key_of(CHILD).sign(b"something else").to_string().into();
+        hand.put(envelope.to_string().as_bytes()).await;
+        assert_eq!((hand.told_reasons(), parent.heard()), (vec![], vec![]), "{reason}");
     }
     let (_bus, parent, mut hand) = scene().await;
     parent.post.send(block()).await.unwrap();
@@ -209,6 +218,8 @@ async fn a_refusal_is_handed_on_and_never_answered() {
     let (_bus, parent, mut hand) = scene().await;
     let body = MessageRefused {
         message_id: MessageId::new(Timestamp::from_millis(1), [1; 10]),
+        keyid: key_of(CHILD).public_key(),
+        parent: None,
         reason: Reason::EpochStale,
         detail: "x".to_owned(),
     };
@@ -252,6 +263,8 @@ async fn a_refusal_that_nobody_takes_is_noted_for_the_status() {
     let post = PostActor::new(beginning, clock, Seeded::new(3), nib, carrier, routes).start();
     let body = MessageRefused {
         message_id: MessageId::new(Timestamp::from_millis(1), [1; 10]),
+        keyid: key_of(CHILD).public_key(),
+        parent: None,
         reason: Reason::Malformed,
         detail: "x".repeat(1_000),
     };

@@ -29,10 +29,11 @@ use pdsno::domain::token::{BootstrapToken, TokenLifetime};
 use pdsno::eastwest::bus::Bus;
 use pdsno::nib::memory::MemoryNib;
 use pdsno::nib::{EventQuery, NibReader, NibStore};
+use pdsno::wire::refused::MessageRefused;
 use pdsno::wire::signature::{KeyPair, PrivateKeyFile};
 use pdsno::wire::validation::{
-    Challenge, ChallengeResponse, Metadata, RenewalRequest, RenewalResult, ValidationAck, ValidationRequest,
-    ValidationResult,
+    Challenge, ChallengeResponse, Metadata, ParentRenewed, RenewalRequest, RenewalResult, ValidationAck,
+    ValidationRequest, ValidationResult,
 };
 use tokio::time::Instant;
 
@@ -97,8 +98,10 @@ impl Handler<Note> for Ears {
     type Result = ();
 
     fn handle(&mut self, note: Note, _: &mut Self::Context) {
-        assert_eq!(note.section, "membership");
-        self.heard.lock().unwrap().membership = note.value;
+        match note.section {
+            "membership" => self.heard.lock().unwrap().membership = note.value,
+            section => assert_eq!(section, "refused"),
+        }
     }
 }
 
@@ -122,6 +125,7 @@ pub struct Node {
     pub validation: Addr<ValidationActor>,
     pub registry: Addr<RegistryActor>,
     pub membership: Addr<MembershipActor>,
+    pub post: Addr<PostActor>,
     pub reader: Box<dyn NibReader>,
     pub keys: Arc<dyn KeyStore>,
     heard: Arc<Mutex<Heard>>,
@@ -181,13 +185,14 @@ impl Stage {
         let clock: Arc<dyn Clock> = Arc::clone(&self.clock) as Arc<dyn Clock>;
         let seed = self.seeds;
         let mut parts = None;
-        PostActor::create(|ctx| {
+        let post = PostActor::create(|ctx| {
             let post = ctx.address();
             let links = ValidationLinks {
                 nib: nib.clone(),
                 challenges: post.clone().recipient(),
                 results: post.clone().recipient(),
                 renewals: post.clone().recipient(),
+                renewed: post.clone().recipient(),
                 acquaint: post.clone().recipient(),
                 audit: ears.clone().recipient(),
             };
@@ -214,7 +219,8 @@ impl Stage {
                 responses: post.clone().recipient(),
                 acks: post.clone().recipient(),
                 renewals: post.clone().recipient(),
-                became: vec![validation.clone().recipient(), ears.clone().recipient()],
+                became: vec![post.clone().recipient(), validation.clone().recipient(), ears.clone().recipient()],
+                withdraw: Some(validation.clone().recipient()),
                 health: ears.clone().recipient(),
             };
             let settings = MembershipSettings {
@@ -234,7 +240,9 @@ impl Stage {
                 .to(validation.clone().recipient::<Delivered<RenewalRequest>>())
                 .to(membership.clone().recipient::<Delivered<Challenge>>())
                 .to(membership.clone().recipient::<Delivered<ValidationResult>>())
-                .to(membership.clone().recipient::<Delivered<RenewalResult>>());
+                .to(membership.clone().recipient::<Delivered<RenewalResult>>())
+                .to(membership.clone().recipient::<Delivered<MessageRefused>>())
+                .to(membership.clone().recipient::<Delivered<ParentRenewed>>());
             parts = Some((validation, registry, membership));
             let beginning = Beginning {
                 identity: Identity {
@@ -249,7 +257,7 @@ impl Stage {
             PostActor::new(beginning, Arc::clone(&clock), Arc::clone(&entropy), nib.clone(), carrier, routes)
         });
         let (validation, registry, membership) = parts.unwrap();
-        Node { validation, registry, membership, reader, keys, heard }
+        Node { validation, registry, membership, post, reader, keys, heard }
     }
 
     /// Lets time pass until everybody has done what was due within it.

@@ -13,6 +13,7 @@ use crate::actors::hand;
 use crate::actors::identity::Own;
 use crate::actors::post::Acquaint;
 use crate::actors::validation::causes;
+use crate::algorithms::validation::refusals::{Effect, effect_of};
 use crate::algorithms::validation::renewer::{Holder, Renewed};
 use crate::domain::certificate::Certificate;
 use crate::domain::controller::ControllerId;
@@ -49,6 +50,7 @@ impl MembershipActor {
             }
             Renewed::Confirmed { parent } => {
                 let proven = self.idle(ctx);
+                self.readmitted(ctx);
                 let known = self.acquainted(parent);
                 match proven {
                     Some(serial) => Box::pin(known.then(move |(), this, _| this.promote(serial))),
@@ -59,6 +61,12 @@ impl MembershipActor {
                 warn!(reason = %refused.reason, detail = refused.detail, "the certificate is not renewed; it is tried again");
                 self.last_reason = Some(format!("{}: {}", refused.reason, refused.detail));
                 self.again(Wake::Ask, ctx);
+                let effect = effect_of(refused.reason);
+                if effect != Effect::Passing {
+                    let barred = self.barred(effect, refused.reason, &refused.detail, source, ctx);
+                    let known = self.acquainted(parent);
+                    return Box::pin(barred.then(move |(), _, _| known));
+                }
                 let told = self.tell(refused.reason, &refused.detail, refused.reason.remedy(), source);
                 let known = self.acquainted(parent);
                 Box::pin(told.then(move |(), _, _| known))

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::{MembershipActor, State};
 use crate::domain::controller::ControllerId;
 use crate::domain::number::Serial;
 use crate::domain::time::Timestamp;
@@ -36,8 +37,10 @@ pub enum MembershipStatus {
         renew_at: Option<Timestamp>,
         /// Who validated it.
         parent: Option<ControllerId>,
-        /// Why the certificate was not renewed the last time it asked.
+        /// Why the certificate was not renewed the last time it asked, or nothing is taken by its parent.
         last_reason: Option<String>,
+        /// What an operator must do before the parent takes anything of it again.
+        remedy: Option<&'static str>,
     },
     /// Waiting does not help: an operator must do something.
     Stopped {
@@ -46,4 +49,30 @@ pub enum MembershipStatus {
         /// What to do.
         remedy: String,
     },
+}
+
+impl MembershipActor {
+    pub(super) fn status(&self) -> MembershipStatus {
+        let last_reason = self.last_reason.clone();
+        match &self.state {
+            State::Starting => MembershipStatus::Starting { last_reason },
+            State::Pending(candidate) => MembershipStatus::PendingValidation {
+                attempt: candidate.attempt,
+                last_reason,
+                next_attempt_at: candidate.next_attempt_at,
+            },
+            State::Member(member) => MembershipStatus::Validated {
+                id: member.own.id.clone(),
+                serial: member.certificate.serial,
+                expires_at: member.certificate.expires_at,
+                renew_at: member.renew_at,
+                parent: member.own.parent.clone(),
+                last_reason,
+                remedy: member.barred,
+            },
+            State::Stopped { reason, remedy } => {
+                MembershipStatus::Stopped { reason: reason.clone(), remedy: remedy.clone() }
+            }
+        }
+    }
 }

@@ -49,6 +49,9 @@ pub(super) trait Route {
         epoch: Epoch,
         arrival: Arrival<'_>,
     ) -> Result<Opening, Refused>;
+
+    /// The header that the message's key signed, of a message that was refused before it was read.
+    fn author(&self, sealed: &Sealed) -> Option<Header>;
 }
 
 struct To<B: Body + Send + 'static>(Recipient<Delivered<B>>);
@@ -107,6 +110,10 @@ impl<B: Body + Send + 'static> Route for To<B> {
             Box::new(move || actor.try_send(delivered).is_ok())
         }))
     }
+
+    fn author(&self, sealed: &Sealed) -> Option<Header> {
+        sealed.open::<B>().ok().map(|message| message.header)
+    }
 }
 
 impl Route for ToTheLog {
@@ -121,13 +128,18 @@ impl Route for ToTheLog {
         let opened = gate.open::<MessageRefused>(sealed, directory, epoch, arrival)?;
         let notes = self.0.clone();
         Ok(opening(opened, |Opened { message, .. }| {
-            Box::new(move || tell(&message.header, message.body, notes.as_ref()))
+            Box::new(move || tell(&message.header, &message.body, notes.as_ref()))
         }))
+    }
+
+    fn author(&self, sealed: &Sealed) -> Option<Header> {
+        sealed.open::<MessageRefused>().ok().map(|message| message.header)
     }
 }
 
-fn tell(header: &Header, refused: MessageRefused, notes: Option<&Recipient<Note>>) -> bool {
-    let MessageRefused { message_id, reason, detail } = refused;
+/// Logs a refusal, and notes it for the status. Says whether the note was taken.
+pub(in crate::actors) fn tell(header: &Header, refused: &MessageRefused, notes: Option<&Recipient<Note>>) -> bool {
+    let MessageRefused { message_id, reason, detail, .. } = refused;
     let (by, detail) = (&header.sender_id, detail.chars().take(LONGEST_QUOTE).collect::<String>());
     warn!(%by, %message_id, %reason, detail, "a message of this controller was refused");
     let value = json!({ "by": by, "reason": reason, "detail": detail, "at": header.timestamp });

@@ -7,6 +7,7 @@ use crate::algorithms::trust::gate::Refused;
 use crate::algorithms::trust::refusal::Refusal;
 use crate::domain::controller::ControllerId;
 use crate::domain::message::MessageType;
+use crate::wire::envelope::Header;
 use crate::wire::refused::MessageRefused;
 
 /// How long one sender waits for its next answer.
@@ -16,14 +17,20 @@ const PAUSE: Duration = Duration::from_secs(1);
 const MOST: usize = 1_024;
 
 /// Who was answered lately.
-#[derive(Debug, Default)]
-pub struct Answers {
-    last: BTreeMap<ControllerId, Duration>,
+#[derive(Debug)]
+pub struct Answers<K = ControllerId> {
+    last: BTreeMap<K, Duration>,
 }
 
-impl Answers {
+impl<K> Default for Answers<K> {
+    fn default() -> Self {
+        Self { last: BTreeMap::new() }
+    }
+}
+
+impl<K: Ord + Clone> Answers<K> {
     /// Whether this sender may be answered now; if so, it counts as answered.
-    pub fn may_answer(&mut self, to: &ControllerId, now: Duration) -> bool {
+    pub fn may_answer(&mut self, to: &K, now: Duration) -> bool {
         let is_recent = |at: &Duration| now.saturating_sub(*at) < PAUSE;
         if self.last.get(to).is_some_and(is_recent) {
             return false;
@@ -43,9 +50,10 @@ impl Answers {
 ///
 /// Only whose signature was right is answered, or anybody could have us write to others. A refusal is
 /// not answered, or two controllers would go on for ever; nor a replay: its sender would be told that
-/// what was taken was not.
-pub fn answer(refused: &Refused) -> Option<(ControllerId, MessageRefused)> {
-    let header = refused.header.as_deref()?;
+/// what was taken was not. Who is refused unread is answered by the header that his key signed, if
+/// that was looked at.
+pub fn answer(refused: &Refused, signed: Option<&Header>) -> Option<(ControllerId, MessageRefused)> {
+    let header = refused.header.as_deref().or(signed)?;
     if header.message_type == MessageType::MessageRefused {
         return None;
     }
@@ -53,12 +61,16 @@ pub fn answer(refused: &Refused) -> Option<(ControllerId, MessageRefused)> {
         Refusal::Replayed => return None,
         // The one who signed, not the one whom it named.
         Refusal::SenderMismatch { owner, .. } => owner.clone(),
-        _ => header.sender_id.clone(),
+        refusal => match refusal.barred() {
+            Some(controller) if !header.sender_id.is_newcomer() => controller.clone(),
+            _ => header.sender_id.clone(),
+        },
     };
     let reason = refused.refusal.reason();
     let told = reason.outward();
     let detail = if told == reason { refused.refusal.to_string() } else { told.to_string() };
-    Some((to, MessageRefused { message_id: header.message_id, reason: told, detail }))
+    let (message_id, keyid) = (header.message_id, refused.key?);
+    Some((to, MessageRefused { message_id, keyid, reason: told, detail, parent: None }))
 }
 
 #[cfg(test)]
@@ -69,7 +81,7 @@ mod tests {
     use crate::domain::number::{Epoch, MessageSeq};
     use crate::domain::reason::Reason;
     use crate::domain::time::Timestamp;
-    use crate::wire::envelope::{Destination, Header};
+    use crate::wire::envelope::Destination;
 
     fn name(number: u32) -> ControllerId {
         format!("local_cntl_zoneA_{number}").parse().unwrap()
@@ -110,7 +122,7 @@ mod tests {
 
     #[test]
     fn the_answer_has_the_reason_and_goes_to_the_one_who_signed() {
-        let refused_as = |refusal| answer(&refused(refusal, MessageType::Heartbeat));
+        let refused_as = |refusal| answer(&refused(refusal, MessageType::Heartbeat), None);
         let (to, told) = refused_as(Refusal::WrongRecipient).unwrap();
         assert_eq!((to, told.reason), (name(1), Reason::WrongRecipient));
         assert_eq!(told.detail, "the message is not for this controller");
@@ -119,10 +131,22 @@ mod tests {
     }
 
     #[test]
+    fn who_is_refused_unread_is_told_under_the_name_that_his_key_has() {
+        let revoked =
+            || Refused { header: None, ..refused(Refusal::Revoked { controller: name(2) }, MessageType::Heartbeat) };
+        let mut header = *refused(Refusal::WrongRecipient, MessageType::Heartbeat).header.unwrap();
+        assert_eq!(answer(&revoked(), None), None);
+        let (to, told) = answer(&revoked(), Some(&header)).unwrap();
+        assert_eq!((to, told.reason, told.keyid), (name(2), Reason::ControllerRevoked, PublicKey::from_bytes([1; 32])));
+        header.sender_id = ControllerId::newcomer([7; 16]);
+        assert_eq!(answer(&revoked(), Some(&header)).unwrap().0, header.sender_id);
+    }
+
+    #[test]
     fn who_signed_nothing_a_replay_and_a_refusal_are_not_answered() {
         let unsigned = Refused { header: None, ..refused(Refusal::UnknownSender, MessageType::Heartbeat) };
-        assert_eq!(answer(&unsigned), None);
-        assert_eq!(answer(&refused(Refusal::Replayed, MessageType::Heartbeat)), None);
-        assert_eq!(answer(&refused(Refusal::WrongRecipient, MessageType::MessageRefused)), None);
+        assert_eq!(answer(&unsigned, None), None);
+        assert_eq!(answer(&refused(Refusal::Replayed, MessageType::Heartbeat), None), None);
+        assert_eq!(answer(&refused(Refusal::WrongRecipient, MessageType::MessageRefused), None), None);
     }
 }

@@ -140,6 +140,19 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// Whose messages are not taken at all, where that is the reason; on the blocklist it may be a
+    /// key that nobody here knows.
+    pub const fn barred(&self) -> Option<&ControllerId> {
+        match self {
+            Self::Revoked { controller }
+            | Self::Locked { controller }
+            | Self::Suspended { controller }
+            | Self::CertificateExpired { controller, .. }
+            | Self::CertificateRetired { controller } => Some(controller),
+            _ => None,
+        }
+    }
+
     /// Its name in the log and to the sender.
     pub const fn reason(&self) -> Reason {
         match self {

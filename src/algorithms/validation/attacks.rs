@@ -10,7 +10,7 @@ use crate::algorithms::trust::authority::tests::{EPOCH, at, order, regional, roo
 use crate::algorithms::trust::authority::{Authority, Issued, renew_at};
 use crate::algorithms::trust::chain::ChainError;
 use crate::algorithms::trust::directory::Directory;
-use crate::algorithms::validation::decision::{Change, Decision, Reply, refusal};
+use crate::algorithms::validation::decision::{Change, Decision, Reply, Subject, refusal};
 use crate::algorithms::validation::joiner::{Distrust, Membership, Outcome};
 use crate::algorithms::validation::parent::Parent;
 use crate::algorithms::validation::renewal::{Renewal, RenewalView, renew};
@@ -23,12 +23,14 @@ use crate::domain::message::MessageType;
 use crate::domain::number::Serial;
 use crate::domain::reason::Reason;
 use crate::domain::registry::Standing;
-use crate::domain::token::{BootstrapToken, TokenSecret};
+use crate::domain::token::{BootstrapToken, TokenId, TokenSecret};
 use crate::wire::signature::tests::key;
 use crate::wire::signature::{KeyPair, PrivateKeyFile};
 use crate::wire::statement::Statement;
 use crate::wire::transcript::{RenewalTranscript, Transcript};
-use crate::wire::validation::{Challenge, ChallengeResponse, Grant, RenewalRequest, Verdict};
+use crate::wire::validation::{
+    Challenge, ChallengeResponse, Grant, RenewalRequest, ValidationRequest, ValidationResult, Verdict,
+};
 
 fn local(octet: u8, token: BootstrapToken) -> Candidate {
     Candidate::new(octet, Role::Local, "zone-A", token)
@@ -49,6 +51,13 @@ fn assert_nobody(desk: &Desk) {
     assert!(desk.granted.is_empty());
     assert!(desk.tokens.values().all(|row| row.used.is_none()));
     assert_eq!(desk.count_events(EventType::ControllerValidated), 0);
+}
+
+/// What a parent answers this joiner when it refuses it.
+fn no(desk: &mut Desk, candidate: &Candidate, nonce: Nonce, reason: Reason) -> ValidationResult {
+    let (temp_id, key) = (candidate.joiner.temp_id(), candidate.key.public_key());
+    let subject = Subject { temp_id, key: &key, token: None, source: "bus", nonce: Some(nonce) };
+    result(desk.with(|_, office| office.decider().answer(subject, refusal(reason, "no"))))
 }
 
 #[test]
@@ -384,10 +393,7 @@ fn attack_11_a_false_parent_sees_no_use_of_the_secret() {
     assert!(matches!(&distrust, Distrust::Chain(ChainError::Pin { .. })));
 
     // Nor can it send the joiner away for good.
-    let rejected = truth.with(|_, office| {
-        office.decider().answer(Some(request.body.client_nonce), refusal(Reason::Blocklisted, "go away"))
-    });
-    let mut rejected = result(rejected);
+    let mut rejected = no(&mut truth, &candidate, request.body.client_nonce, Reason::Blocklisted);
     let message = false_parent.sent(candidate.joiner.temp_id(), &rejected);
     assert!(matches!(candidate.joiner.result(&message, &candidate.key, at(0)), Err(Distrust::NotTheOwner(_))));
     rejected.parent = false_parent.authority.chain.clone();
@@ -615,12 +621,11 @@ fn a_refusal_stops_the_joiner_only_where_waiting_is_no_use() {
         let token = desk.token(Role::Local, "zone-A");
         let mut candidate = local(3, token);
         let nonce = candidate.ask(&desk).body.client_nonce;
-        let stale =
-            desk.with(|_, office| office.decider().answer(Some(Nonce::from_bytes([9; 32])), refusal(reason, "no")));
-        let message = desk.sent(candidate.joiner.temp_id(), &result(stale));
+        let stale = no(&mut desk, &candidate, Nonce::from_bytes([9; 32]), reason);
+        let message = desk.sent(candidate.joiner.temp_id(), &stale);
         assert!(matches!(candidate.joiner.result(&message, &candidate.key, at(0)), Err(Distrust::NotAsked)));
-        let reply = desk.with(|_, office| office.decider().answer(Some(nonce), refusal(reason, "no")));
-        let message = desk.sent(candidate.joiner.temp_id(), &result(reply));
+        let reply = no(&mut desk, &candidate, nonce, reason);
+        let message = desk.sent(candidate.joiner.temp_id(), &reply);
         let outcome = candidate.joiner.result(&message, &candidate.key, at(0)).unwrap();
         assert_eq!(matches!(outcome, Outcome::Stop { .. }), stops, "{reason}");
     }
@@ -652,6 +657,25 @@ fn a_joiner_takes_only_what_it_asked_for() {
     }
     let message = desk.sent(candidate.joiner.temp_id(), &good);
     assert!(matches!(candidate.joiner.result(&message, &candidate.key, at(0)), Ok(Outcome::Validated(_))));
+}
+
+#[test]
+fn a_refusal_of_one_who_asked_under_its_name_means_nothing_to_a_joiner() {
+    let mut desk = Desk::regional();
+    let token = desk.token(Role::Local, "zone-A");
+    let mut candidate = local(3, token);
+    let request = candidate.ask(&desk);
+    // Another key, the same name and nonce, a token that is none: the answer goes to that name.
+    let token_id = TokenId::new([0xff; 12]);
+    let forged = ValidationRequest { token_id, public_key: key(4).public_key(), ..request.body.clone() };
+    let forged = carry(&mut candidate.author, &desk.id, &forged, &key(4), desk.now);
+    let answer = result(desk.request("thief", &forged).unwrap());
+    assert_eq!(refused(answer.verdict.clone()), Reason::InvalidBootstrapToken);
+    assert_eq!(answer.client_nonce, Some(request.body.client_nonce));
+    let message = desk.sent(candidate.joiner.temp_id(), &answer);
+    let distrust = candidate.joiner.result(&message, &candidate.key, desk.now).unwrap_err();
+    assert!(matches!(distrust, Distrust::NotAsked), "{distrust}");
+    granted(candidate.join(&mut desk));
 }
 
 /// A child that was validated, and its request for the next key.

@@ -130,11 +130,12 @@ impl Decider<'_> {
         if reason.is_alarming() {
             events.push(self.event(EventType::SecurityAlert, subject.temp_id, payload));
         }
-        Decision { change: None, events, reply: self.answer(subject.nonce, refusal(reason, detail)) }
+        Decision { change: None, events, reply: self.answer(subject, refusal(reason, detail)) }
     }
 
-    pub(super) fn answer(&self, client_nonce: Option<Nonce>, verdict: Verdict) -> Reply {
-        Reply::Result(Box::new(ValidationResult { client_nonce, parent: self.chain.clone(), verdict }))
+    pub(super) fn answer(&self, subject: Subject<'_>, verdict: Verdict) -> Reply {
+        let (public_key, client_nonce) = (*subject.key, subject.nonce);
+        Reply::Result(Box::new(ValidationResult { public_key, client_nonce, parent: self.chain.clone(), verdict }))
     }
 }
 

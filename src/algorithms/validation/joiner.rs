@@ -11,6 +11,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::token::BootstrapToken;
 use crate::wire::canonical::CanonicalError;
 use crate::wire::envelope::Message;
+use crate::wire::refused::MessageRefused;
 use crate::wire::signature::KeyPair;
 use crate::wire::statement::Chain;
 use crate::wire::transcript::Transcript;
@@ -184,16 +185,17 @@ impl Joiner {
             State::Asked(nonce) => (nonce, None),
             State::Proved(nonce, parent) => (nonce, Some(parent)),
         };
+        // Anybody can ask under this name and with this nonce, and be answered; but not with this key.
+        if result.public_key != key.public_key() {
+            return Err(Distrust::NotAsked);
+        }
         // A request that was refused unread has no nonce to quote.
         if result.client_nonce.is_some_and(|quoted| quoted != nonce) {
             return Err(Distrust::NotAsked);
         }
         self.trusted(message, &result.parent, now)?;
         let outcome = match &result.verdict {
-            Verdict::Rejected(refused) => match refused.reason.remedy() {
-                Some(remedy) => Outcome::Stop { refused: refused.clone(), remedy },
-                None => Outcome::Retry(refused.clone()),
-            },
+            Verdict::Rejected(refused) => outcome(refused),
             Verdict::Error(refused) => Outcome::Retry(refused.clone()),
             Verdict::Validated(_) if proved_to != Some(message.key) || result.client_nonce.is_none() => {
                 return Err(Distrust::NotAsked);
@@ -205,6 +207,25 @@ impl Joiner {
         };
         self.state = State::Idle;
         Ok(outcome)
+    }
+
+    /// Hears that a message of its own was not acted on. What is asked is asked on, unless that is no
+    /// use: the same word may come more than once.
+    ///
+    /// # Errors
+    /// [`Distrust`]; the true parent's answer is still waited for.
+    pub fn refused(
+        &self,
+        message: &Message<MessageRefused>,
+        key: &KeyPair,
+        now: Timestamp,
+    ) -> Result<Outcome, Distrust> {
+        let MessageRefused { keyid, reason, detail, parent, .. } = &message.body;
+        if self.state == State::Idle || *keyid != key.public_key() {
+            return Err(Distrust::NotAsked);
+        }
+        self.trusted(message, parent.as_ref().ok_or(Distrust::Chain(ChainError::Length(0)))?, now)?;
+        Ok(outcome(&Refused { reason: *reason, detail: detail.clone() }))
     }
 
     /// The parent, when the chain makes its owner one and the owner signed the message.
@@ -238,6 +259,14 @@ impl Joiner {
         let trust = Trust { pin: self.token.pin, now, epoch: None, is_revoked: &|_| false };
         verify_own(&chain, &trust).map_err(Distrust::Chain)?;
         Ok(chain)
+    }
+}
+
+/// What a refusal comes to: where waiting does not help, an operator is told what to do.
+fn outcome(refused: &Refused) -> Outcome {
+    match refused.reason.remedy() {
+        Some(remedy) => Outcome::Stop { refused: refused.clone(), remedy },
+        None => Outcome::Retry(refused.clone()),
     }
 }
 

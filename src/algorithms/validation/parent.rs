@@ -227,7 +227,7 @@ impl Parent {
         if let TokenState::Answered(name) = &state {
             return match view.granted.filter(|granted| granted.assigned_id == *name) {
                 Some(granted) => {
-                    Decision::reply(decider.answer(subject.nonce, Verdict::Validated(Box::new(granted.clone()))))
+                    Decision::reply(decider.answer(subject, Verdict::Validated(Box::new(granted.clone()))))
                 }
                 None => refuse(Reason::IdentityAssignmentFailed, "what was given for this token cannot be found"),
             };
@@ -276,7 +276,7 @@ impl Parent {
         Decision {
             change: Some(Change::Admit(Box::new(admission))),
             events: vec![validated],
-            reply: decider.answer(subject.nonce, Verdict::Validated(Box::new(grant))),
+            reply: decider.answer(subject, Verdict::Validated(Box::new(grant))),
         }
     }
 
@@ -286,7 +286,7 @@ impl Parent {
         let subject = subject(&proven.request, &proven.request.public_key, &proven.source);
         let mut decision = office.decider().refuse(subject, Reason::IdentityAssignmentFailed, detail);
         let verdict = refusal(Reason::IdentityAssignmentFailed, UNWRITTEN);
-        decision.reply = office.decider().answer(subject.nonce, verdict);
+        decision.reply = office.decider().answer(subject, verdict);
         decision
     }
 

@@ -14,7 +14,7 @@ use crate::wire::envelope::Message;
 use crate::wire::signature::KeyPair;
 use crate::wire::statement::Chain;
 use crate::wire::transcript::RenewalTranscript;
-use crate::wire::validation::{Grant, Refused, RenewalRequest, RenewalResult, Verdict};
+use crate::wire::validation::{Grant, ParentRenewed, Refused, RenewalRequest, RenewalResult, Verdict};
 
 /// The controller as it is now, as its own certificate says.
 #[derive(Debug, Clone, Copy)]
@@ -42,6 +42,31 @@ pub struct Holder<'a> {
 #[derive(Debug, Default)]
 pub struct Renewer {
     asked: Option<(Nonce, PublicKey)>,
+}
+
+/// The parent's next certificate, when the parent itself says so: its chain holds up to the pin, it
+/// signed the message with that key, and the certificate is a later one than what was known, or an
+/// old key would come back.
+///
+/// # Errors
+/// [`Distrust`]; what was known of the parent holds on.
+pub fn succession<'c>(
+    message: &'c Message<ParentRenewed>,
+    holder: &Holder<'_>,
+    known: &Certificate,
+    now: Timestamp,
+) -> Result<&'c Certificate, Distrust> {
+    let trust = Trust { pin: holder.pin, now, epoch: None, is_revoked: &|_| false };
+    let chain = &message.body.chain;
+    let parent = verify_parent(chain, holder.role, holder.region, &trust).map_err(Distrust::Chain)?;
+    let is_owner = parent.public_key == message.key && parent.controller_id == message.header.sender_id;
+    if !is_owner || parent.controller_id != known.controller_id {
+        return Err(Distrust::NotTheOwner(parent.controller_id.clone()));
+    }
+    if parent.serial <= known.serial {
+        return Err(Distrust::NotAsked);
+    }
+    Ok(parent)
 }
 
 /// What a request came to.

@@ -20,7 +20,7 @@ use crate::actors::post::{Delivered, PostActor, Routes};
 use crate::actors::presence::{self, Listeners, PresenceActor};
 use crate::actors::registry::RegistryActor;
 use crate::actors::report::{Demand, Outlet, ReportActor};
-use crate::actors::validation::{Quotas, ValidationActor, ValidationLinks};
+use crate::actors::validation::{Quotas, ValidationActor, ValidationLinks, Withdraw};
 use crate::actors::view::{ViewActor, ViewOutlets, ViewSettings};
 use crate::algorithms::audit::seal::LogSealer;
 use crate::domain::controller::Role;
@@ -34,9 +34,11 @@ use crate::wire::anchor::{Checkpoint, CheckpointAnswer};
 use crate::wire::envelope::Body;
 use crate::wire::policy::{PolicyAck, PolicyRequest, PolicyUpdate};
 use crate::wire::presence::{Heartbeat, HeartbeatAck};
+use crate::wire::refused::MessageRefused;
 use crate::wire::report::{DiscoveryReport, DiscoveryRequest, DiscoverySummary, StreamAck, StreamRequest};
 use crate::wire::validation::{
-    Challenge, ChallengeResponse, RenewalRequest, RenewalResult, ValidationAck, ValidationRequest, ValidationResult,
+    Challenge, ChallengeResponse, ParentRenewed, RenewalRequest, RenewalResult, ValidationAck, ValidationRequest,
+    ValidationResult,
 };
 
 /// What the actors of a tier are made from, and what is known of those that there are.
@@ -49,6 +51,7 @@ pub(super) struct Builder<'a> {
     routes: Routes,
     watched: Vec<Watch>,
     became: Vec<Recipient<Became>>,
+    withdraw: Option<Recipient<Withdraw>>,
     listeners: Listeners,
     span: &'a Span,
 }
@@ -112,8 +115,10 @@ impl<'a> Builder<'a> {
         span: &'a Span,
     ) -> Self {
         let routes = Routes::new().noting(health.clone().recipient());
-        let (watched, became, listeners) = (Vec::new(), vec![health.clone().recipient()], Listeners::default());
-        Self { around, nib, post, health, seeds, routes, watched, became, listeners, span }
+        // The post comes first: whoever learns who the controller is may speak at once.
+        let (watched, became) = (Vec::new(), vec![post.clone().recipient(), health.clone().recipient()]);
+        let (withdraw, listeners) = (None, Listeners::default());
+        Self { around, nib, post, health, seeds, routes, watched, became, withdraw, listeners, span }
     }
 
     /// Starts the actors of this tier, but for the membership: it tells the others who they are, and
@@ -191,6 +196,7 @@ impl<'a> Builder<'a> {
             challenges: post.clone().recipient(),
             results: post.clone().recipient(),
             renewals: post.clone().recipient(),
+            renewed: post.clone().recipient(),
             acquaint: post.clone().recipient(),
             audit: audit.clone().recipient(),
         };
@@ -203,6 +209,7 @@ impl<'a> Builder<'a> {
         self.route::<ValidationAck>(validation.clone().recipient());
         self.route::<RenewalRequest>(validation.clone().recipient());
         self.became.push(validation.clone().recipient());
+        self.withdraw = Some(validation.clone().recipient());
         self.watch("validation", validation.recipient());
         self.watch("registry", registry.clone().recipient());
         registry
@@ -328,6 +335,8 @@ impl<'a> Builder<'a> {
             self.route::<Challenge>(context.address().recipient());
             self.route::<ValidationResult>(context.address().recipient());
             self.route::<RenewalResult>(context.address().recipient());
+            self.route::<MessageRefused>(context.address().recipient());
+            self.route::<ParentRenewed>(context.address().recipient());
             self.listeners.lost.push(context.address().recipient());
         }
         self.watch("membership", context.address().recipient());
@@ -374,6 +383,7 @@ impl<'a> Builder<'a> {
             acks: post.clone().recipient(),
             renewals: post.clone().recipient(),
             became: std::mem::take(&mut self.became),
+            withdraw: self.withdraw.take(),
             health: self.health.clone().recipient(),
         }
     }

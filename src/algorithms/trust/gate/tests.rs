@@ -328,6 +328,8 @@ fn a_newcomer_is_told_by_a_stranger_why_it_was_not_heard() {
     let newcomer = ControllerId::newcomer([1; 16]);
     let body = MessageRefused {
         message_id: MessageId::new(at(0), [1; 10]),
+        keyid: key(9).public_key(),
+        parent: None,
         reason: Reason::StaleTimestamp,
         detail: "the clock".to_owned(),
     };

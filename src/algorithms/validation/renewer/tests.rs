@@ -155,3 +155,27 @@ fn what_was_not_asked_for_or_is_not_the_parents_is_not_taken() {
     let verdict = scene.grant(scene.given("local_cntl_zoneA_1", 4));
     assert!(matches!(scene.answer(NONCE, verdict), Ok(Renewed::Given { .. })));
 }
+
+#[test]
+fn a_parent_has_a_new_key_when_it_says_so_with_a_later_certificate() {
+    let mut scene = Scene::new();
+    let (root, known) = (root(), regional().certificate().unwrap().clone());
+    let below = |octet: u8, name: &str| {
+        let (certificate, delegation) = root.issue(order(name, octet), EPOCH, at(20 * 86_400)).unwrap();
+        Authority { chain: root.chain.extended(certificate, delegation), key: Arc::new(key(octet)) }
+    };
+    let mut told = |by: &Authority, sign: u8, known: &Certificate| {
+        let name = by.certificate().unwrap().controller_id.clone();
+        let body = ParentRenewed { chain: by.chain.clone() };
+        let message = carry(&mut Author::new(name, BootId::new([1; 16])), &scene.id, &body, &key(sign), scene.now);
+        scene.with(|_, holder, now| succession(&message, holder, known, now).map(|parent| parent.serial))
+    };
+    let (next, other) = (below(8, "regional_cntl_zoneA_1"), below(8, "regional_cntl_zoneA_2"));
+    assert_eq!(told(&next, 8, &known).unwrap(), Serial::from_number(8));
+    // Signed by another key, or another controller of the region.
+    assert!(matches!(told(&next, 9, &known), Err(Distrust::NotTheOwner(_))));
+    assert!(matches!(told(&other, 8, &known), Err(Distrust::NotTheOwner(_))));
+    // What is known already, and what was before.
+    assert!(matches!(told(&regional(), 2, &known), Err(Distrust::NotAsked)));
+    assert!(matches!(told(&regional(), 2, next.certificate().unwrap()), Err(Distrust::NotAsked)));
+}
