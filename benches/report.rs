@@ -12,7 +12,7 @@ use std::path::Path;
 pub use spread::{Spread, rounded};
 
 /// The sections in the order of the document.
-const ORDER: [&str; 4] = [DISCOVERY, DAEMON, NIB, LOG];
+const ORDER: [&str; 5] = [DISCOVERY, DAEMON, NIB, LOG, TRUST];
 /// The title of `benches/discovery.rs`.
 pub const DISCOVERY: &str = "Discovery of a /24";
 /// The title of `benches/daemon.rs`.
@@ -21,6 +21,8 @@ pub const DAEMON: &str = "The daemon";
 pub const NIB: &str = "A large commit";
 /// The title of `benches/log.rs`.
 pub const LOG: &str = "The event log";
+/// The title of `benches/trust.rs`.
+pub const TRUST: &str = "Three tiers";
 
 const HEAD: &str = "\
 # Benchmarks

@@ -3,6 +3,7 @@
 use std::fs;
 use std::net::Ipv4Addr;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
@@ -68,7 +69,8 @@ async fn idle() -> anyhow::Result<Idle> {
         let token = token(regional, Role::Local, &region).await?;
         let parent = Some((joined(regional).await?, token));
         let network = Ipv4Addr::from(0x0a00_0000 | number << 8);
-        let sweep = Some((Box::new(Segment { network, hosts: 0 }) as _, vec![format!("{network}/24").parse()?]));
+        let sweep =
+            Some((Box::new(Segment { network, hosts: Arc::default() }) as _, vec![format!("{network}/24").parse()?]));
         locals.push(site.start(Plan { role: Role::Local, region: Some(region), parent, sweep }).await?);
     }
     for local in &locals {

@@ -1,6 +1,8 @@
 //! A network segment that is made up: everybody on it answers ARP at once.
 
 use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use pdsno::actors::sweeper::{Sweep, SweepError, SweepOrder, Swept};
@@ -13,16 +15,16 @@ use pdsno::domain::subnet::AddressSet;
 use tokio::sync::oneshot;
 
 /// A segment with so many hosts, from its first address on.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Segment {
     /// The address of the network.
     pub network: Ipv4Addr,
-    /// The hosts.
-    pub hosts: u32,
+    /// How many hosts there are at the moment.
+    pub hosts: Arc<AtomicU32>,
 }
 
 impl Segment {
-    fn host(self, number: u32) -> HostObservation {
+    fn host(&self, number: u32) -> HostObservation {
         let [_, high, middle, low] = number.to_be_bytes();
         HostObservation {
             address: Ipv4Addr::from(u32::from(self.network).wrapping_add(number)),
@@ -36,7 +38,7 @@ impl Segment {
 
 impl Sweep for Segment {
     fn order(&self, order: SweepOrder) -> Result<oneshot::Receiver<Result<Swept, SweepError>>, SweepError> {
-        let hosts: Vec<_> = (1..=self.hosts).map(|number| self.host(number)).collect();
+        let hosts: Vec<_> = (1..=self.hosts.load(Ordering::Relaxed)).map(|number| self.host(number)).collect();
         let stats =
             [Protocol::Arp, Protocol::Icmp, Protocol::Snmp].map(|protocol| (protocol, ProtocolStats::default()));
         let outcome = LinkOutcome { targets: hosts.len(), hosts, stats, failed: None };

@@ -1,15 +1,16 @@
 //! Controllers of one process, each with a NIB of its own on a disk, joined by a bus.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use actix::Actor;
-use anyhow::Context;
+use actix::{Actor, Context, Handler, Recipient};
+use anyhow::Context as _;
 use pdsno::actors::discovery::DiscoverySettings;
 use pdsno::actors::membership::MembershipSettings;
 use pdsno::actors::membership::keys::MemoryKeys;
 use pdsno::actors::nib::{NibActor, READERS};
-use pdsno::actors::post::Carrier;
+use pdsno::actors::post::{Carrier, Dispatch, Undeliverable};
 use pdsno::actors::registry::IssueToken;
 use pdsno::actors::sweeper::Sweep;
 use pdsno::actors::validation::Quotas;
@@ -35,12 +36,33 @@ use tempfile::TempDir;
 /// How long a controller may take to get its name.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Weighs what a controller sends.
+struct Scale {
+    octets: Arc<AtomicU64>,
+    dispatch: Recipient<Dispatch>,
+}
+
+impl Actor for Scale {
+    type Context = Context<Self>;
+}
+
+impl Handler<Dispatch> for Scale {
+    type Result = Result<(), Undeliverable>;
+
+    fn handle(&mut self, message: Dispatch, _: &mut Self::Context) -> Self::Result {
+        self.octets.fetch_add(message.bytes.len() as u64, Ordering::Relaxed);
+        self.dispatch.try_send(message).map_err(|_| Undeliverable::Ended)
+    }
+}
+
 /// What the controllers of a bench have in common.
 pub struct Site {
     /// Their network.
     pub bus: Bus,
     /// Their clock.
     pub clock: Arc<SystemClock>,
+    /// What was sent, when it is weighed.
+    pub octets: Option<Arc<AtomicU64>>,
     folder: TempDir,
     vendors: Arc<VendorTable>,
     started: usize,
@@ -64,6 +86,7 @@ impl Site {
         Ok(Self {
             bus: Bus::new(),
             clock: Arc::new(SystemClock::start()),
+            octets: None,
             folder: tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?,
             vendors: Arc::new(VendorTable::builtin()),
             started: 0,
@@ -83,7 +106,13 @@ impl Site {
         let readers = (0..READERS).map(|_| store.reader()).collect::<Result<_, _>>()?;
         let nib = NibActor::new(NibWriter::start(Box::new(store))?, readers).start();
         let port = self.bus.port().start();
-        let carrier = Carrier { dispatch: port.clone().recipient(), attach: port.recipient() };
+        let dispatch = match &self.octets {
+            None => port.clone().recipient(),
+            Some(octets) => {
+                Scale { octets: Arc::clone(octets), dispatch: port.clone().recipient() }.start().recipient()
+            }
+        };
+        let carrier = Carrier { dispatch, attach: port.recipient() };
         let (parent, token) = plan.parent.unzip();
         let (sweep, subnets) = plan.sweep.unzip();
         let settings = NodeSettings {

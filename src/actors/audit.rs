@@ -156,11 +156,29 @@ impl AuditActor {
     }
 
     /// The same when nobody waits for the head.
-    fn head_in_time(&self, occasion: Occasion) -> AtomicResponse<Self, ()> {
-        AtomicResponse::new(Box::pin(self.head(occasion).map(|made, _, _| match made {
+    fn head_in_time(&self, occasion: Occasion) -> ResponseActFuture<Self, ()> {
+        Box::pin(self.head(occasion).map(|made, _, _| match made {
             Ok(_) | Err(AuditError::NotOpen | AuditError::Halted(_)) => {}
             Err(AuditError::Nib(error)) => warn!(%error, "no head of the event log was made; it will be tried again"),
-        })))
+        }))
+    }
+
+    /// A head if the log has grown. Most of the time it has not: then its size is all that is read.
+    fn head_if_grown(&self) -> ResponseActFuture<Self, ()> {
+        let Some(size) = self.at_rest() else { return self.head_in_time(Occasion::Interval) };
+        let nib = self.nib.clone();
+        let looked = async move { nib.ask(|reader| reader.edge()).await };
+        Box::pin(wrap_future::<_, Self>(looked).then(move |edge, this, _| match edge {
+            Ok(edge) if edge.size == size => Box::pin(fut::ready(())),
+            _ => this.head_in_time(Occasion::Interval),
+        }))
+    }
+
+    /// The size of the newest head, when the parent has cosigned it and is its only witness.
+    fn at_rest(&self) -> Option<u64> {
+        let (size, _) = self.newest?;
+        let parent = self.own.as_ref()?.parent.as_ref()?;
+        (self.halted.is_none() && self.shown.get(parent)?.cosigned == size).then_some(size)
     }
 
     fn made(
@@ -339,7 +357,7 @@ impl Handler<Nudge> for AuditActor {
     type Result = AtomicResponse<Self, ()>;
 
     fn handle(&mut self, _: Nudge, _: &mut Self::Context) -> Self::Result {
-        self.head_in_time(Occasion::Asked)
+        AtomicResponse::new(self.head_in_time(Occasion::Asked))
     }
 }
 
@@ -356,8 +374,8 @@ impl Handler<Timer> for AuditActor {
 
     fn handle(&mut self, timer: Timer, _: &mut Self::Context) -> Self::Result {
         match timer {
-            Timer::Interval => self.head_in_time(Occasion::Interval),
-            Timer::Reminder => self.head_in_time(Occasion::Reminder),
+            Timer::Interval => AtomicResponse::new(self.head_if_grown()),
+            Timer::Reminder => AtomicResponse::new(self.head_in_time(Occasion::Reminder)),
             Timer::Lag => {
                 let work = witness::tell_silent(self.nib.clone(), self.own.clone(), self.clock.now());
                 AtomicResponse::new(Box::pin(work.into_actor(self).map(|told, _, _| {

@@ -134,6 +134,10 @@ struct Payload<B> {
     body: B,
 }
 
+/// What stands around the name of a message, in lower case, in the type of what is signed.
+const TYPE_BEGIN: &str = "application/vnd.pdsno.";
+const TYPE_END: &str = ".v1+json";
+
 /// One run of a controller as the author of messages: it numbers them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Author {
@@ -216,8 +220,7 @@ pub fn read(bytes: &[u8]) -> Result<Sealed, Malformed> {
         return Err(Malformed::TooLong { length: bytes.len(), max: LARGEST });
     }
     let dsse: Dsse = canonical::read(bytes, "an envelope")?;
-    let known = MessageType::ALL.into_iter().find(|message| payload_type(*message) == dsse.payload_type());
-    let message_type = known.ok_or_else(|| {
+    let message_type = message_type(dsse.payload_type()).ok_or_else(|| {
         let unknown: String = dsse.payload_type().chars().take(100).collect();
         let error = serde::de::Error::custom(format_args!("unknown payload type {unknown:?}"));
         Malformed::Shape { what: "a message of this protocol", source: error }
@@ -295,7 +298,13 @@ impl Sealed {
 }
 
 fn payload_type(message: MessageType) -> String {
-    format!("application/vnd.pdsno.{}.v1+json", message.as_str().to_ascii_lowercase())
+    format!("{TYPE_BEGIN}{}{TYPE_END}", message.as_str().to_ascii_lowercase())
+}
+
+fn message_type(payload_type: &str) -> Option<MessageType> {
+    let name = payload_type.strip_prefix(TYPE_BEGIN)?.strip_suffix(TYPE_END)?;
+    let is_upper = |octet: u8| octet.is_ascii_uppercase();
+    if name.bytes().any(is_upper) { None } else { name.to_ascii_uppercase().parse().ok() }
 }
 
 #[cfg(test)]
