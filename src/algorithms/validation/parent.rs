@@ -236,7 +236,7 @@ impl Parent {
         // reply to an earlier token. It is told again, and the token stays.
         let same = |granted: &&Grant| granted.role == request.role && granted.region == request.region;
         if let Some(granted) = view.granted.filter(same) {
-            return Decision::reply(decider.answer(subject.nonce, Verdict::Validated(Box::new(granted.clone()))));
+            return Decision::reply(decider.answer(subject, Verdict::Validated(Box::new(granted.clone()))));
         }
         let name = match policy::name(request, view.census, office) {
             Ok(name) => name,
