@@ -322,9 +322,7 @@ fn each_shipped_key_is_explained_and_marked_when_it_is_inactive() {
     let inactive = [
         ("communication", "rest_port"),
         ("communication", "mqtt_broker"),
-        ("policy", "lc_report_timeout"),
         ("policy", "emergency_rate_limit_per_hour"),
-        ("policy", "discovery_spike_threshold"),
         ("security", "signing_key"),
         ("security", "cert"),
     ];

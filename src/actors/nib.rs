@@ -55,6 +55,8 @@ enum Writer {
 struct Readers {
     free: Mutex<Vec<Box<dyn NibReader>>>,
     permits: Semaphore,
+    /// How many there are.
+    count: u32,
     /// Whether a question may hold its thread up.
     blocking: bool,
 }
@@ -143,8 +145,8 @@ impl NibActor {
     }
 
     fn over(writer: Writer, readers: Vec<Box<dyn NibReader>>, blocking: bool) -> Self {
-        let permits = Semaphore::new(readers.len());
-        let readers = Arc::new(Readers { free: Mutex::new(readers), permits, blocking });
+        let (permits, count) = (Semaphore::new(readers.len()), u32::try_from(readers.len()).unwrap_or(u32::MAX));
+        let readers = Arc::new(Readers { free: Mutex::new(readers), permits, count, blocking });
         Self { writer: Some(writer), readers, frozen: None }
     }
 
@@ -198,12 +200,17 @@ impl Handler<Close> for NibActor {
     type Result = ResponseFuture<Result<(), CloseError>>;
 
     fn handle(&mut self, _: Close, _: &mut Self::Context) -> Self::Result {
-        let writer = self.writer.take();
-        // Who closes the file last removes its write-ahead log, which a reader may not.
-        if let Ok(mut free) = self.readers.free.lock() {
-            free.clear();
-        }
+        let (writer, readers) = (self.writer.take(), Arc::clone(&self.readers));
         Box::pin(async move {
+            // Who closes the file last removes its write-ahead log, which a reader may not: questions
+            // that are being answered are waited for.
+            if let Ok(all) = readers.permits.acquire_many(readers.count).await {
+                all.forget();
+            }
+            readers.permits.close();
+            if let Ok(mut free) = readers.free.lock() {
+                free.clear();
+            }
             let writer = match writer {
                 None => return Ok(()),
                 Some(Writer::Here(mut store)) => return Ok(store.close()?),

@@ -18,7 +18,7 @@ use crate::actors::discovery::{BeginSchedule, Reconfigure, StartCycle};
 use crate::actors::health::Cover;
 use crate::algorithms::discovery::plan::plan;
 use crate::app::clock::SystemClock;
-use crate::app::config::{Config, Loaded, Sources};
+use crate::app::config::{Config, Loaded, Mode, Sources};
 use crate::app::controller::{LocalController, OpenNib, actor, discovery_settings};
 use crate::app::failure::Failure;
 use crate::app::hierarchy;
@@ -45,6 +45,7 @@ pub(super) const DRAIN: Duration = Duration::from_secs(5);
 /// [`Failure::Usage`] when it cannot be started, and then nothing is sent or written;
 /// [`Failure::Failed`] when it could not end in order.
 pub fn run(loaded: Loaded, sources: impl Fn() -> Sources) -> Result<(), Failure> {
+    check_mode(&loaded.config)?;
     if matches!(loaded.config.controller.role, Some(Role::All | Role::Global)) {
         return hierarchy::run(loaded, sources);
     }
@@ -93,6 +94,16 @@ pub fn run(loaded: Loaded, sources: impl Fn() -> Sources) -> Result<(), Failure>
         drop(folder);
         Ok(())
     })
+}
+
+/// The way to speak that comes later.
+fn check_mode(config: &Config) -> Result<(), Failure> {
+    match config.communication.mode {
+        Mode::InProcess => Ok(()),
+        mode => Err(Failure::Usage(anyhow!(
+            "communication.mode {mode} comes with a later version; in_process is the one that there is"
+        ))),
+    }
 }
 
 /// The ways to run that come later.

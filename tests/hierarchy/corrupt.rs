@@ -8,8 +8,8 @@ use crate::program::Tested;
 use crate::site::{HOSTS, LOCAL, Site};
 
 /// Edits an event as somebody does who drops the triggers first, and puts them back.
-fn edit(site: &Site, seq: i64) -> Tested {
-    let sql = Connection::open(site.nib("local"))?;
+fn edit(site: &Site, tier: &str, seq: i64) -> Tested {
+    let sql = Connection::open(site.nib(tier))?;
     let mut triggers = sql.prepare("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")?;
     let triggers: Vec<(String, String)> =
         triggers.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
@@ -32,7 +32,7 @@ fn an_edited_event_is_named_at_the_start_and_its_controller_only_answers() -> Te
     daemon.signal(Signal::TERM)?;
     assert_eq!(daemon.end()?.0.code(), Some(0));
     let last = site.events("local", "CONTROLLER_STOPPED")?[0]["seq"].as_i64().ok_or("no number")?;
-    edit(&site, last)?;
+    edit(&site, "local", last)?;
     let before = std::fs::read(site.nib("local"))?;
 
     let mut daemon = site.begin(&["--listen", "none"])?;
@@ -54,5 +54,20 @@ fn an_edited_event_is_named_at_the_start_and_its_controller_only_answers() -> Te
     let (status, log) = daemon.end()?;
     assert_eq!(status.code(), Some(0), "{log:?}");
     assert_eq!(std::fs::read(site.nib("local"))?, before, "nothing was written");
+    Ok(())
+}
+
+#[test]
+fn without_a_controller_too_nothing_is_written_to_a_log_that_was_edited() -> Tested {
+    let site = Site::new()?;
+    let daemon = site.start()?;
+    daemon.signal(Signal::TERM)?;
+    assert_eq!(daemon.end()?.0.code(), Some(0));
+    let last = site.events("global", "CONTROLLER_STOPPED")?[0]["seq"].as_i64().ok_or("no number")?;
+    edit(&site, "global", last)?;
+    let issued = site.verb(&["token", "issue", "--role", "regional", "--region", "zone-B"])?;
+    assert_eq!(issued.code(), Some(1), "{issued:?}");
+    assert!(issued.err.contains(&format!("entry {last} ")), "{issued:?}");
+    assert_eq!(site.json(&["token", "list"])?["tokens"].as_array().map(Vec::len), Some(1));
     Ok(())
 }

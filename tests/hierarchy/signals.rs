@@ -53,7 +53,8 @@ fn sigint_ends_all_three_in_order_also_before_they_have_names() -> Tested {
         let (status, log) = daemon.end()?;
         assert_eq!(status.code(), Some(0), "{message}: {log:?}");
         assert!(asked.elapsed() < Duration::from_secs(6), "{message}: {:?}", asked.elapsed());
-        assert!(site.files()?.iter().all(|file| file.ends_with("pdsno.db") || file.ends_with(".key")));
+        let files = site.files()?;
+        assert!(files.iter().all(|file| file.ends_with("pdsno.db") || file.ends_with(".key")), "{message}: {files:?}");
     }
     Ok(())
 }

@@ -1,9 +1,11 @@
 //! What three controllers do together.
 
+use std::ffi::OsStr;
+
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::handle::{await_status, get};
+use crate::handle::{Daemon, await_status, get};
 use crate::program::Tested;
 use crate::site::{GLOBAL, HOSTS, LOCAL, REGIONAL, Site, TIERS, await_names};
 
@@ -54,6 +56,23 @@ fn what_the_lowest_finds_the_topmost_knows_and_each_is_asked_for_itself() -> Tes
         assert_eq!(verified.code(), Some(0), "{verified:?}");
         assert_eq!(site.verb(&["nib", "check", "--as", tier])?.code(), Some(0));
     }
+    Ok(())
+}
+
+#[test]
+fn a_global_controller_runs_alone_in_the_data_folder_itself() -> Tested {
+    let site = Site::new()?;
+    let data = site.data();
+    let arguments = ["--role", "global", "--listen", "none", "--data-dir"].map(OsStr::new);
+    let mut daemon = Daemon::begin(&site.lab, &[&arguments[..], &[data.as_os_str()]].concat())?;
+    daemon.await_message("validated")?;
+    let issued = site.json(&["token", "issue", "--role", "regional", "--region", "zone-A"])?;
+    assert!(issued["token"].is_string(), "{issued}");
+    assert_eq!(site.json(&["status", "--as", GLOBAL])?["live"]["controller_id"], GLOBAL);
+    assert_eq!(site.json(&["controllers", "list"])?["controllers"].as_array().map(Vec::len), Some(0));
+    daemon.signal(Signal::TERM)?;
+    assert_eq!(daemon.end()?.0.code(), Some(0));
+    assert_eq!(site.files()?, ["keys/first.key", "pdsno.db"].map(str::to_owned).into());
     Ok(())
 }
 

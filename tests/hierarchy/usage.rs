@@ -35,5 +35,8 @@ fn what_is_missing_is_named_and_nothing_is_written() -> Tested {
         assert!(parts.iter().all(|part| ran.err.contains(part)), "{arguments:?}: {ran:?}");
         assert!(!data.exists(), "{arguments:?}");
     }
+    let ran = run(pdsno(&["--role", "global", "--data-dir"]).arg(&data).env("PDSNO_COMMUNICATION__MODE", "rest+mqtt"))?;
+    assert_eq!((ran.code(), ran.err.contains("communication.mode rest+mqtt")), (Some(2), true), "{ran:?}");
+    assert!(!data.exists());
     Ok(())
 }

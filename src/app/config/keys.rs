@@ -100,11 +100,11 @@ pub(super) static KEYS: [Key; 31] = {
         key("policy.probe_timeout_ms", Whole, Reload, |c| c.policy.discovery.probing.timeout.as_millis().to_string()),
         key("policy.allow_public", Switch, Reload, |c| c.policy.allow_public.to_string()),
         key("policy.allow_large", Switch, Reload, |c| c.policy.allow_large.to_string()),
-        key("policy.lc_report_timeout", Whole, Inactive, |c| c.policy.lc_report_timeout.as_secs().to_string()),
+        key("policy.lc_report_timeout", Whole, Reload, |c| c.policy.lc_report_timeout.as_secs().to_string()),
         key("policy.emergency_rate_limit_per_hour", Whole, Inactive, |c| {
             c.policy.emergency_rate_limit_per_hour.to_string()
         }),
-        key("policy.discovery_spike_threshold", Whole, Inactive, |c| c.policy.discovery_spike_threshold.to_string()),
+        key("policy.discovery_spike_threshold", Whole, Reload, |c| c.policy.discovery_spike_threshold.to_string()),
         key("security.signing_key", Optional, Inactive, |c| {
             // Somebody may have put the key itself here.
             or(c.security.signing_key.as_ref().map(|_| HIDDEN), "null")

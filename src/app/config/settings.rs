@@ -116,11 +116,11 @@ pub struct PolicySettings {
     pub allow_public: bool,
     /// Whether more than [`PolicySettings::MANY_ADDRESSES`] may be scanned in one cycle.
     pub allow_large: bool,
-    /// How long a Local Controller may be silent (inactive).
+    /// How long a Local Controller may be silent.
     pub lc_report_timeout: Duration,
     /// Emergency changes that one controller may make in an hour (inactive).
     pub emergency_rate_limit_per_hour: u32,
-    /// New devices in one report beyond which it is an anomaly (inactive).
+    /// New devices in one report beyond which it is an anomaly.
     pub discovery_spike_threshold: u32,
 }
 
