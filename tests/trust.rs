@@ -2,11 +2,15 @@
 
 #[path = "trust/attacks.rs"]
 mod attacks;
+#[path = "trust/disk.rs"]
+mod disk;
 #[path = "trust/intruder.rs"]
 mod intruder;
 #[path = "trust/join.rs"]
 mod join;
 #[path = "trust/stage.rs"]
 mod stage;
+#[path = "trust/tiers.rs"]
+mod tiers;
 #[path = "trust/told.rs"]
 mod told;

@@ -18,7 +18,6 @@ use tokio::sync::Semaphore;
 use tracing::{debug, error, warn};
 
 use super::discovery::cycle::chain;
-use super::identity::Became;
 use super::nib::Nib;
 use super::{Ping, REQUEST_DEADLINE};
 use crate::algorithms::trust::answers::Answers;
@@ -506,15 +505,6 @@ impl Handler<Assume> for PostActor {
         if is_renamed {
             self.attach(ctx);
         }
-    }
-}
-
-/// Who knows nobody yet must be shown why to believe what it is told.
-impl Handler<Became> for PostActor {
-    type Result = ();
-
-    fn handle(&mut self, Became(own): Became, _: &mut Self::Context) {
-        self.chain = Some(own.chain.clone());
     }
 }
 

@@ -146,3 +146,29 @@ async fn a_restored_backup_of_a_region_is_noticed() {
     let (_scene, again, witness, _local) = restored(REGIONAL, 0).await;
     refused(&again, &witness, REGIONAL);
 }
+
+#[actix::test]
+async fn an_lc_and_its_rc_that_rewrite_together_are_refused_by_the_global_controller() {
+    let (mut scene, global, regional, local) = cluster().await;
+    let paths =
+        [REGIONAL, LOCAL].map(|tier| (tier, scene.path(&format!("{tier}.db")), scene.path(&format!("{tier}.copy"))));
+    for (_, path, copy) in &paths {
+        backup(path, copy).unwrap();
+    }
+    let before = regional.size();
+    local.happen(20).await;
+    regional.happen(20).await;
+    pass(60).await;
+    assert!(seen(&global, &regional) > before, "the Global Controller saw what they take back");
+    scene.cut_off(LOCAL);
+    scene.cut_off(REGIONAL);
+    // Both go on from before, with another past that each confirms to the other.
+    let [(_, _, region), (_, _, below)] = &paths;
+    let rewritten = scene.start(REGIONAL, region).await;
+    let accomplice = scene.start(LOCAL, below).await;
+    accomplice.happen(30).await;
+    rewritten.happen(60).await;
+    pass(150).await;
+    assert!(accomplice.told.lock().unwrap().frozen.is_empty(), "the two agree");
+    refused(&rewritten, &global, REGIONAL);
+}

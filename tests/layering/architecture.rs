@@ -6,6 +6,7 @@ use crate::imports::LAYERS;
 use crate::source::{Source, files};
 
 const DOCUMENT: &str = include_str!("../../docs/ARCHITECTURE.md");
+const ATTACKS: &str = include_str!("../../docs/attacks.md");
 
 /// The cells of each row of the tables in a section, without the head.
 fn rows<'t>(text: &'t str, section: &str) -> Vec<Vec<&'t str>> {
@@ -40,6 +41,22 @@ fn every_test_that_holds_an_invariant_exists() {
     let sources = [files("src"), files("tests")].concat();
     assert!(rows(DOCUMENT, "## Invariants").len() > 20, "the tables are where they are looked for");
     assert_eq!(missing(DOCUMENT, &sources), [""; 0]);
+}
+
+/// The list of attacks is whole, and what it says shows each of them exists.
+#[test]
+fn every_attack_is_shown_by_tests_that_exist() {
+    let attacks = rows(ATTACKS, "## The list");
+    let numbers: Vec<String> = attacks.iter().map(|row| row[0].to_owned()).filter(|no| no != "no.").collect();
+    assert_eq!(numbers, (1..=33).map(|number| number.to_string()).collect::<Vec<_>>());
+    let sources = [files("src"), files("tests")].concat();
+    let shown = attacks.iter().filter(|row| row[0] != "no.").map(|row| code(row[3]).collect::<Vec<_>>());
+    let shown: Vec<Vec<&str>> = shown.collect();
+    assert!(shown.iter().all(|tests| !tests.is_empty()));
+    let lies = ATTACKS.split("## Refusals that are lies").nth(1).map(code).into_iter().flatten();
+    let exists = |name: &str| sources.iter().any(|source| source.text.contains(&format!("fn {name}(")));
+    let absent: Vec<&str> = shown.iter().flatten().copied().chain(lies).filter(|name| !exists(name)).collect();
+    assert_eq!(absent, [""; 0]);
 }
 
 #[test]

@@ -20,16 +20,11 @@ use pdsno::nib::{Committed, NibError, NibReader, NibStore};
 use pdsno::wire::validation::{Challenge, ChallengeResponse, Grant, ValidationAck, ValidationResult, Verdict};
 use secrecy::zeroize::Zeroizing;
 
-use crate::intruder::{Candidate, Intruder};
+use crate::intruder::{Candidate, Intruder, copy};
 use crate::stage::{Node, Plan, Stage, ada};
 
 const GLOBAL: &str = "global_cntl_1";
 const DAY: Duration = Duration::from_secs(86_400);
-
-fn copy(token: &BootstrapToken) -> BootstrapToken {
-    let secret = TokenSecret::new(&Zeroizing::new(*token.secret.as_bytes()));
-    BootstrapToken { id: token.id, secret, pin: token.pin }
-}
 
 fn refused(verdict: Option<Verdict>) -> Reason {
     match verdict.unwrap() {

@@ -11,11 +11,12 @@ use pdsno::domain::entropy::{Entropy, octets};
 use pdsno::domain::key::Nonce;
 use pdsno::domain::message::BootId;
 use pdsno::domain::number::Epoch;
-use pdsno::domain::token::BootstrapToken;
+use pdsno::domain::token::{BootstrapToken, TokenSecret};
 use pdsno::eastwest::bus::BusPort;
 use pdsno::wire::envelope::{Author, Body, Destination, Message, read, seal};
 use pdsno::wire::signature::KeyPair;
 use pdsno::wire::validation::{Challenge, ChallengeResponse, Metadata, ValidationRequest, ValidationResult, Verdict};
+use secrecy::zeroize::Zeroizing;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::stage::{Stage, new_key};
@@ -90,18 +91,29 @@ impl Intruder {
     }
 }
 
+/// A second one of a token, which only a test makes.
+pub fn copy(token: &BootstrapToken) -> BootstrapToken {
+    let secret = TokenSecret::new(&Zeroizing::new(*token.secret.as_bytes()));
+    BootstrapToken { id: token.id, secret, pin: token.pin }
+}
+
 /// An intruder that knows how joining goes.
 pub struct Candidate {
     pub intruder: Intruder,
     pub joiner: Joiner,
     pub parent: &'static str,
+    token: BootstrapToken,
 }
 
 impl Candidate {
     pub async fn new(stage: &mut Stage, parent: &'static str, role: Role, region: &str, token: BootstrapToken) -> Self {
         let intruder = Intruder::new(stage).await;
-        let joiner = Joiner::new(intruder.id.clone(), role, region.parse().unwrap(), token);
-        Self { intruder, joiner, parent }
+        let joiner = Joiner::new(intruder.id.clone(), role, region.parse().unwrap(), copy(&token));
+        Self { intruder, joiner, parent, token }
+    }
+
+    pub const fn token(&self) -> &BootstrapToken {
+        &self.token
     }
 
     pub async fn ask(&mut self, stage: &Stage) -> ValidationRequest {

@@ -1,9 +1,11 @@
 //! What those are told whose messages were refused.
 
+use actix::Handler;
 use tracing::{debug, warn};
 
 use super::{Answer, Dispatch, PostActor};
 use crate::actors::discovery::cycle::chain;
+use crate::actors::identity::Became;
 use crate::algorithms::trust::answers;
 use crate::algorithms::trust::gate::Refused;
 use crate::algorithms::trust::refusal::Refusal;
@@ -52,5 +54,14 @@ impl PostActor {
             }
             Err(error) => warn!(error = %chain(&error), "a refusal was not answered"),
         }
+    }
+}
+
+/// Who knows nobody yet must be shown why to believe what it is told.
+impl Handler<Became> for PostActor {
+    type Result = ();
+
+    fn handle(&mut self, Became(own): Became, _: &mut Self::Context) {
+        self.chain = Some(own.chain.clone());
     }
 }
