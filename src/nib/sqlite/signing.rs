@@ -112,3 +112,65 @@ impl Drop for Closing<'_> {
         self.0.news.notify_all();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::digest::Digest;
+    use crate::domain::entry::EventId;
+    use crate::domain::key::Signature;
+    use crate::domain::time::Timestamp;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    /// The first two octets of a body are its leaf's.
+    #[derive(Debug)]
+    struct Stamp;
+
+    impl Signer for Stamp {
+        fn sign(&self, body: &[u8]) -> Signed {
+            Signed { signature: Signature::from_bytes([0; 64]), leaf: leaf(body) }
+        }
+    }
+
+    fn leaf(body: &[u8]) -> Digest {
+        let mut octets = [0; 32];
+        octets[..2].copy_from_slice(body);
+        Digest::from_bytes(octets)
+    }
+
+    fn draft(number: u16) -> Arc<Draft> {
+        let event_id = EventId::new(Timestamp::from_millis(0), [0; 10]);
+        Arc::new(Draft { event_id, body: number.to_be_bytes().to_vec(), payload: None })
+    }
+
+    #[test]
+    fn every_draft_is_signed_whoever_does_it_and_none_is_mistaken_for_one_that_was_withdrawn() {
+        for expected in [0, 10_000] {
+            let desk = Desk::new(Some(Arc::new(Stamp)));
+            let (kept, signed) = desk.sign_beside(expected, || {
+                let mut kept: Vec<_> = (0..500).map(draft).map(|draft| (desk.put(&draft), draft)).collect();
+                for _ in 0..10 {
+                    let gone: Vec<_> = (1_000..1_100).map(draft).map(|draft| desk.put(&draft)).collect();
+                    desk.withdraw(gone[0]);
+                    kept.extend((500..600).map(draft).map(|draft| (desk.put(&draft), draft)));
+                }
+                kept
+            });
+            assert_eq!(kept.len(), 1_500);
+            assert!(kept.iter().all(|(ticket, draft)| signed[ticket].leaf == leaf(&draft.body)));
+        }
+    }
+
+    #[test]
+    fn a_panic_while_rows_are_written_leaves_no_thread_waiting() {
+        let desk = Desk::new(Some(Arc::new(Stamp)));
+        let panicked = catch_unwind(AssertUnwindSafe(|| desk.sign_beside(10_000, || panic!("as scripted"))));
+        assert!(panicked.is_err());
+        assert_eq!(desk.sign_beside(10_000, || desk.put(&draft(7))).1.len(), 1);
+    }
+
+    #[test]
+    fn without_a_key_nothing_is_signed() {
+        assert_eq!(Desk::new(None).sign_beside(10_000, || 7), (7, Signatures::new()));
+    }
+}
