@@ -10,6 +10,7 @@ use pdsno::actors::discovery::StartCycle;
 use pdsno::app::node::Node;
 use pdsno::domain::controller::Role;
 use pdsno::domain::cycle::Trigger;
+use pdsno::domain::event::EventType;
 use pdsno::domain::time::Clock;
 
 use crate::segment::Segment;
@@ -49,7 +50,8 @@ async fn delta() -> anyhow::Result<Delta> {
     let sweep = Some((Box::new(segment) as _, vec!["10.64.0.0/18".parse()?]));
     let local = site.start(Plan { role: Role::Local, region: Some(region), parent, sweep }).await?;
     joined(&local).await?;
-    // One more device is the first of the next report, so the first report is through by then.
+    begun(&local).await?;
+    // With a first device at the Global Controller everything before it is through, too.
     hosts.store(1, Ordering::Relaxed);
     cycle(&local).await?;
     wait_for(&global, 1).await?;
@@ -62,6 +64,17 @@ async fn delta() -> anyhow::Result<Delta> {
     let told = site.clock.elapsed() - found;
     let octets = u32::try_from(octets.load(Ordering::Relaxed) - sent)?;
     Ok(Delta { found: (found - begun).as_secs_f64(), told: told.as_secs_f64(), octets: octets.into() })
+}
+
+/// Waits for the first cycle: who it is and which policy holds is known by then.
+async fn begun(local: &Node) -> anyhow::Result<()> {
+    let begun = async {
+        while local.way.ask(|reader| reader.last_event(EventType::DiscoveryCycleCompleted)).await?.is_none() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        anyhow::Ok(())
+    };
+    tokio::time::timeout(PATIENCE, begun).await.context("discovery did not begin")?
 }
 
 /// Runs a cycle to its commit, after the one that may be going on.
