@@ -41,7 +41,7 @@ fn without_a_controller_the_nib_answers_and_nothing_is_left() {
 #[test]
 fn what_is_done_without_a_controller_is_an_entry_of_its_log() {
     let folder = folder_of_global();
-    let key = KeyFiles::new(folder.path(), Arc::new(SystemEntropy)).create("first.key").unwrap();
+    let key = KeyFiles::new(folder.path(), Arc::new(SystemEntropy)).load("first.key").unwrap().unwrap();
     let config = config(folder.path());
     let region = "zone-A".parse().unwrap();
     let issued = issue_token(&config, Role::Regional, &region, TokenLifetime::default()).unwrap();
@@ -58,6 +58,7 @@ fn what_is_done_without_a_controller_is_an_entry_of_its_log() {
 #[test]
 fn without_its_key_nothing_is_done() {
     let folder = folder_of_global();
+    KeyFiles::new(folder.path(), Arc::new(SystemEntropy)).remove("first.key").unwrap();
     let region = "zone-A".parse().unwrap();
     let refusal = issue_token(&config(folder.path()), Role::Regional, &region, TokenLifetime::default());
     let text = refusal.err().unwrap().to_string();

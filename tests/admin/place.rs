@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use actix::{Actor, Addr, AsyncContext, Context, Handler, MessageResult};
 use actix_web::dev::ServerHandle;
@@ -16,6 +17,7 @@ use pdsno::actors::post::PostActor;
 use pdsno::actors::presence::{PresenceReport, ReadPresence};
 use pdsno::actors::registry::RegistryActor;
 use pdsno::actors::view::RequestDiscovery;
+use pdsno::algorithms::trust::authority::Authority;
 use pdsno::app::client::{AskError, Refusal, Request, ask};
 use pdsno::app::clock::SystemClock;
 use pdsno::app::config::{Config, Flags, Sources, load};
@@ -30,12 +32,13 @@ use pdsno::domain::device::Version;
 use pdsno::domain::digest::Digest;
 use pdsno::domain::number::{Epoch, Serial};
 use pdsno::domain::registry::{Membership, RegistryChange, SignedDocument};
-use pdsno::domain::time::{Clock, Timestamp};
+use pdsno::domain::time::Clock;
 use pdsno::nib::sqlite::{OpenMode, SqliteNib};
 use pdsno::nib::writer::NibWriter;
 use pdsno::nib::{NibError, NibStore};
 use pdsno::northbound::http::{Listeners, Parts, serve};
 use pdsno::wire::presence::State;
+use pdsno::wire::signature::fingerprint;
 use pdsno::wire::statement::Chain;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -125,44 +128,45 @@ fn make_nib(folder: &Path) -> SqliteNib {
     SqliteNib::open(&folder.join("pdsno.db"), mode).unwrap()
 }
 
-/// A Global Controller, as far as operators need it to be one.
-fn global() -> Change {
-    member("global_cntl_1", Role::Global)
-}
-
-fn member(id: &str, role: Role) -> Change {
+/// Who the controller of a folder is, as its NIB says it. The trust root has the key `first.key` of the
+/// folder; below it nothing is signed, since no test asks for more.
+fn member(folder: &Path, id: &str, role: Role) -> Change {
+    let key = KeyFiles::new(folder, Arc::new(SystemEntropy)).create("first.key").unwrap();
+    let pin = fingerprint(&key.public_key());
+    let (epoch, since) = (Epoch::from_number(1), SystemClock::start().now());
+    let root = Authority::root(Arc::new(key), epoch, since, Duration::from_secs(86_400)).unwrap();
     Change::Registry(RegistryChange::SetMembership(Box::new(Membership {
         cluster: "site".parse().unwrap(),
         id: id.parse().unwrap(),
         role,
         region: (role != Role::Global).then(|| "zone-A".parse().unwrap()),
         parent: None,
-        pin: Digest::from_bytes([7; 32]),
-        chain: SignedDocument::from_text(r#"{"certificates":[],"delegation":null}"#.to_owned()),
+        pin,
+        chain: SignedDocument::from_text(serde_json::to_string(&root.chain).unwrap()),
         serial: Serial::from_number(1),
         key_file: "first.key".to_owned(),
         next_key_file: None,
         next_chain: None,
-        epoch: Epoch::from_number(1),
-        since: Timestamp::from_millis(0),
+        epoch,
+        since,
         version: Version::FIRST,
     })))
 }
 
-/// The same of a Global Controller, without its key.
+/// The same of a Global Controller.
 pub fn folder_of_global() -> TempDir {
-    folder_of(global())
+    folder_of("global_cntl_1", Role::Global)
 }
 
 /// The same of a Regional Controller.
 pub fn folder_of_regional() -> TempDir {
-    folder_of(member("regional_cntl_zoneA_1", Role::Regional))
+    folder_of("regional_cntl_zoneA_1", Role::Regional)
 }
 
-fn folder_of(member: Change) -> TempDir {
+fn folder_of(id: &str, role: Role) -> TempDir {
     let folder = TempDir::new().unwrap();
     let mut nib = make_nib(folder.path());
-    nib.commit(&[member]).unwrap();
+    nib.commit(&[member(folder.path(), id, role)]).unwrap();
     nib.close().unwrap();
     folder
 }
@@ -242,7 +246,7 @@ impl Place {
 
     /// Tells it who it is.
     pub async fn become_member(&self, id: &str, role: Role) {
-        let key = KeyFiles::new(self.folder.path(), Arc::new(SystemEntropy)).create("first.key").unwrap();
+        let key = KeyFiles::new(self.folder.path(), Arc::new(SystemEntropy)).load("first.key").unwrap().unwrap();
         let own = Own {
             cluster: "site".parse().unwrap(),
             id: id.parse::<ControllerId>().unwrap(),

@@ -2,13 +2,9 @@
 
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
 
-use pdsno::actors::membership::keys::KeyStore;
 use pdsno::actors::presence::{ChildReport, PresenceReport};
 use pdsno::app::client::{Request, Verb};
-use pdsno::app::entropy::SystemEntropy;
-use pdsno::app::keys::KeyFiles;
 use pdsno::domain::change::Change;
 use pdsno::domain::controller::Role;
 use pdsno::domain::event::{EventType, NewEvent};
@@ -108,10 +104,6 @@ fn a_policy_is_set_without_a_running_controller_too_and_only_by_the_global_one()
     let folder = folder_of_global();
     let texts = TempDir::new().unwrap();
     let policy = file(texts.path(), "policy: {probe_rate: 500}");
-    let key = |folder: &TempDir| {
-        KeyFiles::new(folder.path(), Arc::new(SystemEntropy)).create("first.key").unwrap();
-    };
-    key(&folder);
     let set = alone(folder.path(), &["policy", "set", &policy]);
     assert!(told(&set).contains("probe_rate                     2000 -> 500\n"), "{set:?}");
     let shown = alone(folder.path(), &["policy", "show"]);
@@ -122,7 +114,6 @@ fn a_policy_is_set_without_a_running_controller_too_and_only_by_the_global_one()
     assert_eq!(reader.edge().unwrap().size, event.seq.number() + 1);
 
     let regional = folder_of_regional();
-    key(&regional);
     let refused = alone(regional.path(), &["policy", "set", &policy]);
     assert_eq!((refused.code(), refused.out.as_str()), (Some(1), ""), "{refused:?}");
     assert!(refused.err.contains("set at the Global Controller") && refused.err.contains("--as global"), "{refused:?}");

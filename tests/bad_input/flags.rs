@@ -57,10 +57,12 @@ fn unknown_protocols_and_roles_are_refused() -> Tested {
     bench.refuses(&["--role", "local", "--subnets", SUBNET, "--protocols", "tcp"], protocols)?;
     bench.refuses(&["--role", "king", "--subnets", SUBNET], &["\"king\"", "global, regional, local"])?;
     bench.refuses(&["--subnets", SUBNET], &["no role", "--role local"])?;
-    for role in ["global", "regional", "all"] {
-        let later = format!("the role {role} comes with a later version");
-        bench.refuses(&["--role", role, "--subnets", SUBNET], &[&later, "--role local"])?;
-    }
+    bench.refuses(
+        &["--role", "regional", "--region", "zone-A", "--parent", "global_cntl_1"],
+        &["rest+mqtt", "--role all"],
+    )?;
+    bench.refuses(&["--role", "all", "--subnets", SUBNET], &["--region"])?;
+    bench.refuses(&["--role", "all", "--region", "zone-A"], &["--subnets"])?;
     Ok(())
 }
 
