@@ -1,6 +1,6 @@
 # Bare `make` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help build release demo tiers lab test test-discovery bench lint fmt doc deny setcap vendor-table clean
+.PHONY: help build release demo tiers lab test sim test-discovery bench lint fmt doc deny setcap vendor-table clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ lab: ## Open a shell in a made network of 12 devices; LAB='--hosts 150 --snmp 60
 test: ## Install packages that are missing, then run all tests
 	tests/install_packages.sh tests
 	cargo test
+
+sim: ## Run whole hierarchies on virtual time with everything going wrong: SEEDS=1000, or one again: SEED=7
+	SEEDS=$(or $(SEEDS),100) $(if $(SEED),SEED=$(SEED)) cargo test --profile simulation --test simulation -- --nocapture
 
 test-discovery: ## Scan a real subnet twice and judge the result: SUBNET=10.0.1.0/24 [INTERFACE=eth0]
 	@test -n "$(SUBNET)" || { echo "say which subnet: make test-discovery SUBNET=10.0.1.0/24" >&2; exit 2; }

@@ -118,3 +118,79 @@ impl Seen {
         }
     }
 }
+
+mod tests {
+    use super::*;
+    use pdsno::domain::digest::Digest;
+    use pdsno::domain::log::{HeadKind, StoredHead};
+    use pdsno::domain::policy::PolicyRow;
+    use pdsno::domain::registry::SignedDocument;
+    use pdsno::domain::time::Timestamp;
+    use pdsno::domain::tree::TreeHead;
+    use pdsno::wire::checkpoint::Checkpoint;
+    use pdsno::wire::note::{NoteSigner, SignatureType};
+    use pdsno::wire::signature::{KeyPair, PrivateKeyFile};
+    use secrecy::zeroize::Zeroizing;
+
+    const NOW: Timestamp = Timestamp::from_millis(0);
+
+    fn policy(version: u64) -> Change {
+        Change::PutPolicy(PolicyRow {
+            version: PolicyVersion::from_number(version),
+            document: SignedDocument::from_text(String::new()),
+            issued_at: NOW,
+            expires_at: NOW,
+            taken_at: NOW,
+        })
+    }
+
+    fn event(event_type: EventType) -> Change {
+        let (actor, subject) = ("a".to_owned(), "b".to_owned());
+        let payload = serde_json::json!({});
+        Change::Append(pdsno::domain::event::NewEvent { event_type, actor, subject, timestamp: NOW, payload })
+    }
+
+    fn head(root: u8) -> Change {
+        let origin: pdsno::domain::origin::Origin = "pdsno/pdsno/global_cntl_1".parse().unwrap();
+        let key = KeyPair::from_pkcs8(PrivateKeyFile::new(&Zeroizing::new([1; 32])).as_bytes()).unwrap();
+        let signer = NoteSigner::new(origin.as_str().parse().unwrap(), SignatureType::Ed25519, &key);
+        let size = 5;
+        let checkpoint = Checkpoint::new(origin.clone(), TreeHead { size, root: Digest::from_bytes([root; 32]) });
+        let note = SignedCheckpoint::sign(&checkpoint, &signer, NOW).unwrap().to_string();
+        let head = StoredHead { origin, kind: HeadKind::Own, size, note, at: NOW };
+        Change::Log(LogChange::PutHead { head, after: None })
+    }
+
+    fn receive(after: u64, seq: u64) -> Change {
+        Change::Stream(StreamChange::Receive {
+            from: "local_cntl_zoneA_1".parse().unwrap(),
+            stream: Stream::Reports,
+            after: StreamSeq::from_number(after),
+            seq: StreamSeq::from_number(seq),
+        })
+    }
+
+    /// What a monitor says of these commits of one node.
+    fn said(commits: &[&[Change]]) -> usize {
+        let monitor = Monitor::default();
+        commits.iter().for_each(|changes| monitor.committed(1, changes));
+        monitor.wrong().len()
+    }
+
+    #[test]
+    fn what_is_right_is_not_blamed() {
+        let told = event(EventType::PolicyTaken);
+        assert_eq!(said(&[&[policy(1), told.clone()], &[policy(3), told], &[head(1)], &[head(1)]]), 0);
+        assert_eq!(said(&[&[receive(0, 1)], &[receive(1, 2)], &[receive(2, 7)]]), 0);
+    }
+
+    #[test]
+    fn what_is_wrong_is_seen() {
+        let told = event(EventType::PolicyTaken);
+        assert_eq!(said(&[&[policy(1)]]), 1, "a decision that is not in the log");
+        assert_eq!(said(&[&[policy(2), told.clone()], &[policy(2), told]]), 1, "a policy that goes back");
+        assert_eq!(said(&[&[head(1)], &[head(2)]]), 1, "two histories");
+        assert_eq!(said(&[&[receive(0, 1)], &[receive(0, 1)]]), 1, "a report twice");
+        assert_eq!(said(&[&[receive(0, 2)], &[receive(2, 1)]]), 1, "a report out of order");
+    }
+}

@@ -68,10 +68,10 @@ impl Plan {
                 acts.push((when, act));
             }
         }
-        for _ in 0..random.u8(0..6) {
-            acts.push((at(&mut random), Act::Kill(random.usize(0..nodes), random.u64(0..20), random.bool())));
+        for _ in 0..random.u8(0..12) {
+            acts.push((at(&mut random), Act::Kill(random.usize(0..nodes), random.u64(0..12), random.bool())));
         }
-        for _ in 0..random.u8(0..4) {
+        for _ in 0..random.u8(0..6) {
             let (node, begin) = (random.usize(0..nodes), at(&mut random));
             acts.push((begin, Act::Part(node)));
             acts.push((begin + Duration::from_secs(random.u64(5..400)), Act::Join(node)));
@@ -87,9 +87,9 @@ impl Plan {
             seed,
             regions,
             skews,
-            lost: random.u32(0..15),
-            doubled: random.u32(0..10),
-            slowest: Duration::from_millis(random.u64(1..3_000)),
+            lost: random.u32(0..30),
+            doubled: random.u32(0..20),
+            slowest: Duration::from_millis(random.u64(1..8_000)),
             acts,
         }
     }

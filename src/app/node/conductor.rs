@@ -8,8 +8,11 @@
 //! ```
 //!
 //! Discovery begins when both are known, so nothing is written under another name or by another policy.
+//! A controller that has just been let in is about to be given its policy; it waits for it a moment, and
+//! works by its configuration where none comes.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix::fut::wrap_future;
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, Recipient, ResponseFuture};
@@ -59,7 +62,17 @@ pub struct Conductor {
     policy: Option<Arc<InEffect>>,
     /// Whether discovery has begun.
     began: bool,
+    /// Whether the policy from above has been waited for long enough.
+    waited: bool,
 }
+
+/// How long a policy from above is waited for before the first cycle.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The policy from above has been waited for long enough.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "()")]
+struct Enough;
 
 /// Writes an event of the controller's own, once it has a name.
 #[derive(Debug, Message)]
@@ -83,7 +96,7 @@ impl Conductor {
         nib: Nib,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { scanning, view, nib, clock, own: None, policy: None, began: false }
+        Self { scanning, view, nib, clock, own: None, policy: None, began: false, waited: false }
     }
 
     fn event(&self, event_type: EventType, payload: Value) -> Option<Change> {
@@ -110,6 +123,9 @@ impl Conductor {
             tell(view, view::Reconfigure(viewing(&policy)), "the view");
         }
         let Some(scanning) = &self.scanning else { return };
+        if policy.document.is_none() && own.parent.is_some() && !self.waited {
+            return;
+        }
         let settings = DiscoverySettings {
             actor: own.id.clone(),
             local_controller: Some(own.id.clone()),
@@ -176,7 +192,19 @@ impl Handler<Became> for Conductor {
                 }
             }));
         }
+        ctx.notify_later(Enough, PATIENCE);
         self.conduct(ctx);
+    }
+}
+
+impl Handler<Enough> for Conductor {
+    type Result = ();
+
+    fn handle(&mut self, _: Enough, ctx: &mut Self::Context) {
+        let was_waiting = !std::mem::replace(&mut self.waited, true);
+        if was_waiting && !self.began {
+            self.conduct(ctx);
+        }
     }
 }
 
