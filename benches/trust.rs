@@ -46,13 +46,17 @@ fn main() -> anyhow::Result<()> {
     let cryptography = rates(repeated(bare::cryptography).collect::<Result<_, _>>()?);
     let commits = rates(repeated(bare::commit).collect::<Result<_, _>>()?);
     let envelopes = (0..ROUNDS).map(|_| bare::envelope()).collect::<Result<Vec<_>, _>>()?;
+    let handshakes = Spread::of(handshakes::measure(ROUNDS)?);
+    eprintln!("{}", handshakes.text("handshakes a second"));
+    let deltas = (0..DELTAS).map(|_| delta::measure()).collect::<Result<Vec<_>, _>>()?;
+    eprintln!("{deltas:?}");
     let measured = Measured {
-        handshakes: Spread::of(handshakes::measure(ROUNDS)?),
+        handshakes,
         cryptography,
         commits,
         sealed: Spread::of(envelopes.iter().map(|(sealed, _)| sealed * 1e6)),
         opened: Spread::of(envelopes.iter().map(|(_, opened)| opened * 1e6)),
-        deltas: (0..DELTAS).map(|_| delta::measure()).collect::<Result<_, _>>()?,
+        deltas,
         idle: idle::measure()?,
     };
     section(&measured).publish()?;

@@ -41,7 +41,7 @@ impl Sweep for Segment {
         let hosts: Vec<_> = (1..=self.hosts.load(Ordering::Relaxed)).map(|number| self.host(number)).collect();
         let stats =
             [Protocol::Arp, Protocol::Icmp, Protocol::Snmp].map(|protocol| (protocol, ProtocolStats::default()));
-        let outcome = LinkOutcome { targets: hosts.len(), hosts, stats, failed: None };
+        let outcome = LinkOutcome { targets: hosts.len().max(254), hosts, stats, failed: None };
         let asked = vec![AddressSet::new(&order.subnets)];
         let (tell, answer) = oneshot::channel();
         tell.send(Ok(Swept { outcomes: vec![outcome], asked, cancelled: false })).map_err(|_| SweepError::Ended)?;
