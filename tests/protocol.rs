@@ -2,15 +2,31 @@
 
 use std::collections::BTreeSet;
 
+use pdsno::algorithms::validation::refusals::{Effect, effect_of};
+use pdsno::domain::certificate::{Certificate, Delegation};
 use pdsno::domain::event::EventType;
 use pdsno::domain::message::{BootId, MessageType};
 use pdsno::domain::number::Epoch;
+use pdsno::domain::policy::PolicyDocument;
 use pdsno::domain::reason::Reason;
 use pdsno::domain::time::Timestamp;
-use pdsno::wire::envelope::{Author, Destination, read, seal};
-use pdsno::wire::presence::HeartbeatAck;
+use pdsno::wire::anchor::{Checkpoint, CheckpointAnswer};
+use pdsno::wire::envelope::{Author, Destination, Header, read, seal};
+use pdsno::wire::policy::{PolicyAck, PolicyRefusal, PolicyRequest, PolicyUpdate};
+use pdsno::wire::presence::{ChildPresence, Heartbeat, HeartbeatAck};
+use pdsno::wire::refused::MessageRefused;
+use pdsno::wire::report::{
+    Anomaly, DiscoveryReport, DiscoveryRequest, DiscoverySummary, Report, ReportedCounts, ReportedCycle,
+    ReportedDevice, Reporters, StreamAck, StreamRequest, Summary,
+};
 use pdsno::wire::signature::{KeyPair, PrivateKeyFile};
+use pdsno::wire::statement::Chain;
+use pdsno::wire::validation::{
+    Challenge, ChallengeResponse, Grant, ParentRenewed, Refused, RenewalRequest, RenewalResult, ValidationAck,
+    ValidationRequest, ValidationResult,
+};
 use secrecy::zeroize::Zeroizing;
+use serde::de::DeserializeOwned;
 
 const PROTOCOL: &str = include_str!("../docs/protocol.md");
 const TRUST: &str = include_str!("../docs/trust.md");
@@ -58,7 +74,7 @@ fn the_example_is_what_is_sent() {
 }
 
 #[test]
-fn every_message_is_told_with_its_fields() {
+fn every_message_is_told() {
     for kind in MessageType::ALL {
         let name = kind.as_str();
         let is_told = PROTOCOL.contains(&format!("\n| {name} |")) || PROTOCOL.contains(&format!("\n### {name}\n"));
@@ -73,6 +89,77 @@ fn the_messages_that_introduce_are_those_that_are_named() {
     let introduce: BTreeSet<&str> =
         MessageType::ALL.into_iter().filter(|kind| kind.introduces()).map(MessageType::as_str).collect();
     assert_eq!(told, introduce);
+}
+
+/// What a member does at a refusal stands in two lists, of those that end it and those that may end.
+#[test]
+fn what_a_member_gives_up_at_is_told() {
+    let (_, told) = PROTOCOL.split_once("It gives up at").unwrap();
+    let (over, rest) = told.split_once(';').unwrap();
+    let (barred, _) = rest.split_once("it lets nobody in").unwrap();
+    for reason in Reason::ALL {
+        let name = reason.as_str();
+        assert_eq!(code(over).contains(name), matches!(effect_of(reason), Effect::Over(_)), "{name}");
+        assert_eq!(code(barred).contains(name), matches!(effect_of(reason), Effect::Barred(_)), "{name}");
+    }
+}
+
+/// The fields of an object, as its reader names them when it refuses one that it does not know.
+fn fields<T: DeserializeOwned>() -> Vec<String> {
+    let Err(refusal) = serde_json::from_str::<T>(r#"{"?":0}"#) else { panic!("an unknown field was taken") };
+    let fields: Vec<String> =
+        code(&refusal.to_string()).into_iter().filter(|name| *name != "?").map(str::to_owned).collect();
+    assert!(!fields.is_empty(), "{refusal}");
+    fields
+}
+
+#[test]
+fn every_field_is_told() {
+    let words: BTreeSet<&str> = code(PROTOCOL)
+        .into_iter()
+        .flat_map(|code| code.split(|c: char| !c.is_ascii_alphanumeric() && c != '_'))
+        .collect();
+    let objects = [
+        fields::<Header>(),
+        fields::<MessageRefused>(),
+        fields::<ValidationRequest>(),
+        fields::<Challenge>(),
+        fields::<ChallengeResponse>(),
+        fields::<ValidationResult>(),
+        fields::<Grant>(),
+        fields::<Refused>(),
+        fields::<ValidationAck>(),
+        fields::<RenewalRequest>(),
+        fields::<RenewalResult>(),
+        fields::<ParentRenewed>(),
+        fields::<Heartbeat>(),
+        fields::<ChildPresence>(),
+        fields::<HeartbeatAck>(),
+        fields::<DiscoveryReport>(),
+        fields::<Report>(),
+        fields::<ReportedCycle>(),
+        fields::<ReportedCounts>(),
+        fields::<ReportedDevice>(),
+        fields::<DiscoverySummary>(),
+        fields::<Summary>(),
+        fields::<Anomaly>(),
+        fields::<Reporters>(),
+        fields::<StreamAck>(),
+        fields::<StreamRequest>(),
+        fields::<DiscoveryRequest>(),
+        fields::<PolicyUpdate>(),
+        fields::<PolicyAck>(),
+        fields::<PolicyRefusal>(),
+        fields::<PolicyRequest>(),
+        fields::<Checkpoint>(),
+        fields::<CheckpointAnswer>(),
+        fields::<Chain>(),
+        fields::<Certificate>(),
+        fields::<Delegation>(),
+        fields::<PolicyDocument>(),
+    ];
+    let untold: Vec<String> = objects.into_iter().flatten().filter(|field| !words.contains(field.as_str())).collect();
+    assert_eq!(untold, [""; 0]);
 }
 
 #[test]
