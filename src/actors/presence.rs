@@ -135,6 +135,8 @@ pub struct PresenceActor {
     look: Option<SpawnHandle>,
     /// The heartbeats of those who are looked for in the NIB: validated just now, or let in again.
     strangers: Vec<(ControllerId, Heartbeat)>,
+    /// Why nothing can be written, as it was told last.
+    complained: Option<String>,
 }
 
 impl PresenceActor {
@@ -153,6 +155,7 @@ impl PresenceActor {
             beat: None,
             look: None,
             strangers: Vec::new(),
+            complained: None,
         }
     }
 
@@ -195,15 +198,24 @@ impl PresenceActor {
             this.writing = false;
             match written {
                 Ok(()) => {
+                    this.complained = None;
                     this.presence.taken(&turns);
                     this.tell(turns, ctx);
                     this.settle(ctx);
                     this.wind_up_look(ctx);
                 }
                 // It is looked again, and told as it is then.
-                Err(error) => error!(error = %chain(&error), "who is there could not be written down"),
+                Err(error) => this.complain(chain(&error)),
             }
         }));
+    }
+
+    /// Says once why nothing can be written: it is tried again every second.
+    fn complain(&mut self, why: String) {
+        if self.complained.as_ref() != Some(&why) {
+            error!(error = %why, "who is there could not be written down");
+            self.complained = Some(why);
+        }
     }
 
     fn tell(&self, turns: Vec<Turn>, ctx: &mut Context<Self>) {

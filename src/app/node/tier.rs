@@ -9,7 +9,7 @@ use super::conductor::{Conductor, Reporting, Scanning};
 use super::{Invitation, NodeSettings, Parts, Surroundings};
 use crate::actors::Ping;
 use crate::actors::audit::{self, AuditActor};
-use crate::actors::discovery::{DiscoveryActor, DiscoverySettings};
+use crate::actors::discovery::{DiscoveryActor, DiscoverySettings, StartCycle};
 use crate::actors::health::{HealthActor, Watch};
 use crate::actors::identity::{Became, Own};
 use crate::actors::membership::{MembershipActor, MembershipLinks, MembershipSettings};
@@ -129,8 +129,11 @@ impl<'a> Builder<'a> {
         let audit = self.audit(role);
         let registry = (role != Role::Local).then(|| self.entrance(quotas, &audit));
         let view = (role != Role::Local).then(|| self.view(role));
-        let (discovery, reports) = discovery.map_or((None, None), |settings| self.discovery(settings));
-        let conductor = self.conductor(reports, discovery.as_ref(), view.as_ref());
+        // Cycles are asked for through it: it knows since when there may be any.
+        let conducting = Context::<Conductor>::new();
+        let cycles = conducting.address().recipient();
+        let (discovery, reports) = discovery.map_or((None, None), |settings| self.discovery(settings, cycles));
+        let conductor = self.conductor(conducting, reports, discovery.as_ref(), view.as_ref());
         let policy = self.policy(policy, role, &conductor);
         let context = self.membership(membership.clone());
         let presence = self.presence(role);
@@ -216,7 +219,11 @@ impl<'a> Builder<'a> {
     }
 
     /// Who discovers, with the settings that it begins with, and who tells it upward.
-    fn discovery(&mut self, settings: DiscoverySettings) -> (Option<Addr<DiscoveryActor>>, Option<Reporting>) {
+    fn discovery(
+        &mut self,
+        settings: DiscoverySettings,
+        cycles: Recipient<StartCycle>,
+    ) -> (Option<Addr<DiscoveryActor>>, Option<Reporting>) {
         let Some(sweep) = self.around.sweep.take() else { return (None, None) };
         let nib = &self.around.nib;
         let discovery = DiscoveryActor::new(
@@ -229,7 +236,7 @@ impl<'a> Builder<'a> {
             self.health.clone().recipient(),
         );
         let discovery = self.start(discovery);
-        let demand = Demand::RunCycle(discovery.clone().recipient());
+        let demand = Demand::RunCycle(cycles);
         let outlet = Outlet::Reports(self.post.clone().recipient());
         let report = self.report(Context::new(), outlet, demand);
         self.watch("discovery", discovery.clone().recipient());
@@ -238,6 +245,7 @@ impl<'a> Builder<'a> {
 
     fn conductor(
         &mut self,
+        context: Context<Conductor>,
         reporting: Option<Reporting>,
         discovery: Option<&Addr<DiscoveryActor>>,
         view: Option<&Addr<ViewActor>>,
@@ -249,7 +257,8 @@ impl<'a> Builder<'a> {
             start: discovery.clone().recipient(),
         });
         let view = view.map(|view| view.clone().recipient());
-        let conductor = self.start(Conductor::new(discovery, view, self.nib.clone(), Arc::clone(&self.around.clock)));
+        let conductor = Conductor::new(discovery, view, self.nib.clone(), Arc::clone(&self.around.clock));
+        let conductor = run(context, conductor, self.span);
         self.became.push(conductor.clone().recipient());
         self.watch("conductor", conductor.clone().recipient());
         conductor
