@@ -59,6 +59,7 @@ fn only(health: Addr<HealthActor>) -> Parts {
         policy: None,
         presence: None,
         demand: None,
+        wishes: None,
         user_name: |_| None,
     }
 }

@@ -32,6 +32,7 @@ use crate::domain::subnet::Subnet;
 use crate::domain::time::Clock;
 
 pub mod cycle;
+pub mod demand;
 
 use cycle::{CycleError, CycleInput};
 

@@ -181,6 +181,7 @@ impl Alone {
             policy: Some(policy.clone()),
             presence: None,
             demand: None,
+            wishes: None,
             user_name,
         };
         Ok(Self { nib, way, policy, parts })

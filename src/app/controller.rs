@@ -7,6 +7,7 @@ use actix::{Actor, Addr};
 use anyhow::{Context, anyhow};
 
 use crate::actors::REQUEST_DEADLINE;
+use crate::actors::discovery::demand::Wishes;
 use crate::actors::discovery::{CycleResult, DiscoveryActor, DiscoverySettings, Drain, Refused, StartCycle};
 use crate::actors::health::{HealthActor, Identity, Watch};
 use crate::actors::nib::{Close, Commit, Freeze, Nib, NibActor, READERS};
@@ -141,15 +142,17 @@ impl LocalController {
         for watch in [Watch("nib", nib.clone().recipient()), Watch("discovery", discovery.clone().recipient())] {
             health.send(watch).await.context("the health actor has ended")?;
         }
+        let way = Nib::new(nib.clone().recipient(), nib.clone().recipient(), seed);
         let parts = Parts {
             health: health.clone(),
-            nib: Some(Nib::new(nib.clone().recipient(), nib.clone().recipient(), seed)),
+            nib: Some(way.clone()),
             discovery: Some(discovery.clone().recipient()),
             registry: None,
             audit: None,
             policy: None,
             presence: None,
             demand: None,
+            wishes: Some(Wishes::new(way, Arc::clone(&clock), Some(actor.clone()))),
             user_name,
         };
         Ok(Self { discovery, nib, health, progress, parts, actor, clock })

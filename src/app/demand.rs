@@ -62,7 +62,8 @@ pub fn demand(config: &Config, of: Option<&ControllerId>, reason: &str, wait: bo
         let refusal = "a Local Controller has none below it; leave out the name, or ask the Regional Controller";
         return Err(Failure::Usage(anyhow!(refusal)));
     }
-    let cycle = Request::change(Verb::Post, format!("/api/v1/discovery/cycles?wait={wait}"), None);
+    let cycle =
+        Request::change(Verb::Post, format!("/api/v1/discovery/cycles?wait={wait}"), Some(json!({ "reason": reason })));
     if wait {
         return Ok(Demanded::Ended(Box::new(told(config, &Request { deadline: CYCLE, ..cycle })?)));
     }

@@ -36,6 +36,7 @@ impl EventType {
             Self::ChildCheckpoint | Self::AboveCheckpoint => (Some(Approve), Some("cosign")),
             Self::LogFork => (Some(Refuse), Some("cosign")),
             Self::DiscoveryReportRejected => (Some(Refuse), Some("report")),
+            Self::DiscoveryRequested => (Some(Approve), Some("discover")),
             Self::PolicySet => (Some(Approve), Some("set_policy")),
             Self::PolicyTaken => (Some(Approve), Some("take_policy")),
             Self::PolicyRefused => (Some(Refuse), Some("take_policy")),

@@ -54,6 +54,8 @@ pub enum EventType {
     ConfigReloaded,
     /// The configuration was read again and refused; the old values stay.
     ConfigRejected,
+    /// An operator asked for discovery, here or below.
+    DiscoveryRequested,
     /// A cycle had nothing to do.
     DiscoverySkipped,
     /// A cycle ended.
@@ -178,6 +180,7 @@ named!(EventType, EventTypeError, "event type",
     ControllerStopped => "CONTROLLER_STOPPED",
     ConfigReloaded => "CONFIG_RELOADED",
     ConfigRejected => "CONFIG_REJECTED",
+    DiscoveryRequested => "DISCOVERY_REQUESTED",
     DiscoverySkipped => "DISCOVERY_SKIPPED",
     DiscoveryCycleCompleted => "DISCOVERY_CYCLE_COMPLETED",
     DiscoveryCycleFailed => "DISCOVERY_CYCLE_FAILED",

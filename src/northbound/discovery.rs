@@ -6,13 +6,13 @@ use actix::Recipient;
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 use serde_json::json;
-use tracing::info;
 
 use super::caller::{Caller, resource};
 use super::problem::{Answer, Cause, Problem, asked, stopping};
 use crate::actors::REQUEST_DEADLINE;
 use crate::actors::discovery::StartCycle;
 use crate::actors::discovery::cycle::chain;
+use crate::actors::discovery::demand::{Wish, Wishes};
 use crate::actors::view::RequestDiscovery;
 use crate::domain::controller::ControllerId;
 use crate::domain::cycle::Trigger;
@@ -30,16 +30,18 @@ pub const PATHS: &[&str] = &["/api/v1/discovery/cycles"];
 pub const DEMAND_PATHS: &[&str] = &["/api/v1/discovery/requests"];
 
 /// Adds them.
-pub fn configure_demand(config: &mut web::ServiceConfig, demand: Recipient<RequestDiscovery>) {
+pub fn configure_demand(config: &mut web::ServiceConfig, demand: Recipient<RequestDiscovery>, wishes: Wishes) {
     config
         .app_data(web::Data::new(demand))
+        .app_data(web::Data::new(wishes))
         .service(resource("/api/v1/discovery/requests", [("POST", web::post().to(request))]));
 }
 
 /// Adds the resources.
-pub fn configure(config: &mut web::ServiceConfig, discovery: Recipient<StartCycle>) {
+pub fn configure(config: &mut web::ServiceConfig, discovery: Recipient<StartCycle>, wishes: Wishes) {
     config
         .app_data(web::Data::new(discovery))
+        .app_data(web::Data::new(wishes))
         .service(resource("/api/v1/discovery/cycles", [("POST", web::post().to(start))]));
 }
 
@@ -51,10 +53,25 @@ struct Wait {
     wait: bool,
 }
 
-/// Starts a cycle; one that is going on is not joined.
-async fn start(Caller(by): Caller, query: web::Query<Wait>, discovery: web::Data<Recipient<StartCycle>>) -> Answer {
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Because {
+    /// Why, for people.
+    reason: Option<String>,
+}
+
+/// Starts a cycle; one that is going on is not joined. A body is not needed.
+async fn start(
+    Caller(by): Caller,
+    query: web::Query<Wait>,
+    body: web::Bytes,
+    discovery: web::Data<Recipient<StartCycle>>,
+    wishes: web::Data<Wishes>,
+) -> Answer {
+    let Because { reason } =
+        if body.is_empty() { Because::default() } else { serde_json::from_slice(&body).map_err(Problem::malformed)? };
+    wishes.write(Wish { by, reason, controller: None }).await?;
     let ended = asked(discovery.send(StartCycle(Trigger::OnDemand)), REQUEST_DEADLINE).await??;
-    info!(%by, "discovery cycle asked for");
     if !query.wait {
         return Ok(HttpResponse::Accepted().json(json!({ "started": true })));
     }
@@ -81,13 +98,14 @@ async fn request(
     Caller(by): Caller,
     demanded: web::Json<Demanded>,
     demand: web::Data<Recipient<RequestDiscovery>>,
+    wishes: web::Data<Wishes>,
 ) -> Answer {
     let Demanded { controller, reason } = demanded.into_inner();
     let nobody = match &controller {
         Some(meant) => format!("{meant} is not an active Local Controller below this one"),
         None => "there is no active controller below this one".to_owned(),
     };
-    info!(%by, ?controller, reason, "discovery cycles asked for below");
+    wishes.write(Wish { by, reason: Some(reason.clone()), controller: controller.clone() }).await?;
     match asked(demand.send(RequestDiscovery { reason, controller }), LONGEST_DEMAND).await?? {
         0 => Err(Problem::new(Cause::Conflict, "NOBODY_ASKED", nobody)),
         count => Ok(HttpResponse::Accepted().json(json!({ "asked": count }))),

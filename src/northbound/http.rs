@@ -12,6 +12,7 @@ use super::caller::meet;
 use super::problem::{Cause, Problem};
 use super::{anomalies, audit, blocklist, controllers, discovery, inventory, policy, status, tokens};
 use crate::actors::discovery::StartCycle;
+use crate::actors::discovery::demand::Wishes;
 use crate::actors::health::HealthActor;
 use crate::actors::nib::Nib;
 use crate::actors::policy::PolicyActor;
@@ -38,6 +39,8 @@ pub struct Parts {
     pub presence: Option<Recipient<ReadPresence>>,
     /// Asks those below for discovery cycles.
     pub demand: Option<Recipient<RequestDiscovery>>,
+    /// Writes down who asks for discovery; there is no asking for it without.
+    pub wishes: Option<Wishes>,
     /// What users of the system are called.
     pub user_name: UserName,
 }
@@ -78,13 +81,14 @@ pub fn routes(parts: Parts) -> impl FnOnce(&mut web::ServiceConfig) {
             inventory::configure(config, nib);
             anomalies::configure(config);
         }
-        if let Some(discovery) = parts.discovery {
+        let wishes = parts.wishes;
+        if let Some((discovery, wishes)) = parts.discovery.zip(wishes.clone()) {
             paths.extend(discovery::PATHS);
-            discovery::configure(config, discovery);
+            discovery::configure(config, discovery, wishes);
         }
-        if let Some(demand) = parts.demand {
+        if let Some((demand, wishes)) = parts.demand.zip(wishes) {
             paths.extend(discovery::DEMAND_PATHS);
-            discovery::configure_demand(config, demand);
+            discovery::configure_demand(config, demand, wishes);
         }
         config.app_data(web::Data::new(parts.presence));
         if let Some(policy) = parts.policy {

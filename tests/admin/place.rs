@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use actix::{Actor, Addr, AsyncContext, Context, Handler, MessageResult};
 use actix_web::dev::ServerHandle;
+use pdsno::actors::discovery::demand::Wishes;
 use pdsno::actors::discovery::{CycleResult, Refused, StartCycle};
 use pdsno::actors::health::{HealthActor, Identity};
 use pdsno::actors::identity::{Became, Own};
@@ -211,19 +212,20 @@ impl Place {
             listeners: Vec::new(),
         };
         let configured = config(&path).policy.distributed();
-        let policy = PolicyActor::new(configured, way.clone(), clock, 2, outlets).start();
+        let policy = PolicyActor::new(configured, way.clone(), Arc::<SystemClock>::clone(&clock), 2, outlets).start();
         let (presence, demands) = (Arc::new(Mutex::new(None)), Arc::new(Mutex::new(Vec::new())));
         let around = Around { presence: Arc::clone(&presence), demands: Arc::clone(&demands) }.start();
         let cycles = Arc::new(Mutex::new(Vec::new()));
         let parts = Parts {
             health: health.clone(),
-            nib: Some(way),
+            nib: Some(way.clone()),
             discovery: Some(Cycles(Arc::clone(&cycles)).start().recipient()),
             registry: Some(registry),
             audit: None,
             policy: Some(policy.clone()),
             presence: Some(around.clone().recipient()),
             demand: Some(around.recipient()),
+            wishes: Some(Wishes::new(way, clock, Some(ControllerId::standalone()))),
             user_name,
         };
         let (socket, admin) = AdminSocket::bind(&held).unwrap();

@@ -261,6 +261,13 @@ async fn cycles_below_are_asked_for_with_a_reason() {
     assert!(nobody.err.contains("local_cntl_zoneA_2 is not an active Local Controller below"), "{nobody:?}");
     let waits = verb(&place, &["discover", "--wait"]).await;
     assert_eq!(waits.code(), Some(2), "{waits:?}");
+    let events = place.ask(&Request::get("/api/v1/events?type=DISCOVERY_REQUESTED")).await.unwrap();
+    let events = events["events"].as_array().unwrap();
+    let told: Vec<_> = events.iter().map(|event| (&event["actor"], &event["subject"])).collect();
+    let (global, local) = (json!("global_cntl_1"), json!("local_cntl_zoneA_1"));
+    assert_eq!(told[..2], [(&global, &global), (&global, &local)]);
+    let payload = json!({ "by": myself(), "reason": "new switch", "controller": "local_cntl_zoneA_1" });
+    assert_eq!((events.len(), &events[1]["payload"]), (3, &payload));
     let demands = place.demands.lock().unwrap();
     let asked: Vec<_> =
         demands.iter().map(|demand| (demand.controller.as_ref().map(ToString::to_string), &demand.reason)).collect();
@@ -273,8 +280,11 @@ async fn a_local_controllers_own_cycle_needs_it_to_run() {
     let place = Place::start();
     let ended = Err(pdsno::actors::discovery::Refused::Running);
     place.cycles.lock().unwrap().push(ended);
-    let refused = verb(&place, &["discover", "--wait"]).await;
+    let refused = verb(&place, &["discover", "--wait", "--reason", "new switch"]).await;
     assert_eq!((refused.code(), refused.out.as_str()), (Some(1), ""), "{refused:?}");
+    let events = place.ask(&Request::get("/api/v1/events?type=DISCOVERY_REQUESTED")).await.unwrap();
+    let payload = json!({ "by": myself(), "reason": "new switch", "controller": null });
+    assert_eq!(events["events"][0]["payload"], payload, "what was asked for is told, also what was refused");
     let others = verb(&place, &["discover", "local_cntl_zoneA_1"]).await;
     assert_eq!(others.code(), Some(2), "{others:?}");
     let folder = place.stop().await;

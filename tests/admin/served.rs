@@ -80,6 +80,9 @@ async fn a_cycle_is_started_or_waited_for_and_refusals_are_problems() {
     *place.cycles.lock().unwrap() = vec![Ok(Ok(report())), Ok(Ok(report())), refused, Err(Refused::Stopping), failed];
     assert_eq!(place.ask(&cycle("")).await.unwrap(), json!({ "started": true }));
     assert_eq!(place.ask(&cycle("?wait=true")).await.unwrap()["hosts"], 12);
+    let because = |body| Request::change(Verb::Post, "/api/v1/discovery/cycles", Some(body));
+    let refusal = place.refusal(&because(json!({ "raeson": "" }))).await;
+    assert_eq!((refusal.status, refusal.reason.as_str()), (400, "MALFORMED"), "{refusal:?}");
     for (query, status, reason) in
         [("", 409, "CYCLE_RUNNING"), ("", 503, "STOPPING"), ("?wait=true", 500, "CYCLE_FAILED")]
     {

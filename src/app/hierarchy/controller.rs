@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use serde_json::Value;
 
 use crate::actors::discovery::DiscoverySettings;
+use crate::actors::discovery::demand::Wishes;
 use crate::actors::health::{HealthActor, Identity, Note};
 use crate::actors::identity::Became;
 use crate::actors::membership::{MembershipSettings, MembershipStatus};
@@ -98,7 +99,7 @@ impl Controller {
                 token: None,
             };
             let (node, entrance) = Node::prepare(settings, around, became).await?;
-            let parts = working(&node);
+            let parts = working(&node, &shared.clock);
             (State::Works(Box::new(node)), parts, Some(entrance))
         };
         Ok((Self { role, state, _socket: socket, _folder: folder }, parts, entrance))
@@ -164,7 +165,7 @@ fn settings(
 }
 
 /// Whom the API of a controller asks that works.
-fn working(node: &Node) -> Parts {
+fn working(node: &Node, clock: &Arc<dyn Clock>) -> Parts {
     let Node { parts, way, health, .. } = node;
     Parts {
         health: health.clone(),
@@ -176,6 +177,7 @@ fn working(node: &Node) -> Parts {
         policy: Some(parts.policy.clone()),
         presence: Some(parts.presence.clone().recipient()),
         demand: parts.view.clone().map(Addr::recipient),
+        wishes: Some(Wishes::new(way.clone(), Arc::clone(clock), None)),
         user_name,
     }
 }
@@ -206,6 +208,7 @@ async fn answering(nib: &Addr<NibActor>, frozen: Freeze, own: Membership, shared
         policy: None,
         presence: None,
         demand: None,
+        wishes: None,
         user_name,
     })
 }
