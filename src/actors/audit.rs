@@ -4,7 +4,7 @@
 //!   its timers ──Timer──►            ┌──Send<Checkpoint>, Send<CheckpointAnswer>──► PostActor
 //!   app, ValidationActor ──Nudge──► AuditActor ──Acquaint (a fork)──► PostActor
 //!   PresenceActor ──ParentReached──►  │
-//!   PostActor ──Delivered<…>──►       │   └──Freeze (an own log that does not hold)──► NibActor
+//!   PostActor ──Delivered<…>──►       │   └──Freeze (an own log that does not hold)──► NibActor, HealthActor
 //!   northbound ──ReadHead,            ▼
 //!                MakeCheckpoint──►  NibActor
 //! ```
@@ -59,8 +59,8 @@ pub struct Outlets {
     pub answers: Recipient<Send<CheckpointAnswer>>,
     /// Who is not listened to any more.
     pub acquaint: Recipient<Acquaint>,
-    /// Whoever keeps the own log from being written on.
-    pub freeze: Recipient<Freeze>,
+    /// Whoever keeps the own log from being written on, and whoever tells that it is not.
+    pub freeze: Vec<Recipient<Freeze>>,
     /// Whoever knows how the controller does.
     pub health: Recipient<Note>,
 }
@@ -262,7 +262,9 @@ impl AuditActor {
         self.halted = Some(why.clone());
         self.note();
         ctx.spawn(wrap_future(async move {
-            send(&freeze, Freeze { reason: why }).await;
+            for recipient in &freeze {
+                send(recipient, Freeze { reason: why.clone() }).await;
+            }
         }));
     }
 

@@ -4,6 +4,7 @@
 //!   DiscoveryActor ──CycleEnded──► HealthActor ◄──CheckHealth, ReadStatus, RenderMetrics── northbound
 //!   other actors ────Note──────────►    │
 //!   MembershipActor ─Became────────►    │
+//!   AuditActor ──────Freeze────────►    │
 //!                                      └──Ping──► every other actor
 //! ```
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use pdsno::actors::audit::{MakeCheckpoint, ReadHead};
+use pdsno::actors::health::{CheckHealth, ReadStatus};
 use pdsno::app::maintenance::backup;
 use pdsno::domain::event::EventType;
 use pdsno::domain::registry::Standing;
@@ -109,9 +110,13 @@ async fn restored(tier: &'static str, more: usize) -> (Scene, Node, Node, Node) 
     (scene, again, witness, other)
 }
 
-fn refused(again: &Node, witness: &Node, tier: &str) {
+async fn refused(again: &Node, witness: &Node, tier: &str) {
     assert_eq!(again.told.lock().unwrap().frozen.len(), 1, "it writes nothing more");
     assert!(again.told.lock().unwrap().noted["halted"].is_string());
+    let health = again.health.send(CheckHealth).await.unwrap();
+    assert_eq!(health.frozen, again.told.lock().unwrap().frozen.first().cloned(), "and says so");
+    assert!(!health.is_ready());
+    assert_eq!(again.health.send(ReadStatus).await.unwrap().notes["log"]["state"], "LOG_CORRUPT");
     assert_eq!(again.events(EventType::LogCorrupt).len(), 1);
     let evidence = witness.reader.evidence().unwrap();
     assert_eq!((evidence.len(), evidence[0].origin.clone()), (1, again.own.origin()));
@@ -126,25 +131,25 @@ fn refused(again: &Node, witness: &Node, tier: &str) {
 #[actix::test]
 async fn a_log_that_was_cut_off_is_noticed_by_both_sides() {
     let (_scene, again, witness, _) = restored(LOCAL, 0).await;
-    refused(&again, &witness, LOCAL);
+    refused(&again, &witness, LOCAL).await;
 }
 
 #[actix::test]
 async fn a_log_that_was_rewritten_and_signed_anew_is_refused_with_evidence() {
     let (_scene, again, witness, _) = restored(LOCAL, 60).await;
-    refused(&again, &witness, LOCAL);
+    refused(&again, &witness, LOCAL).await;
 }
 
 #[actix::test]
 async fn a_region_that_rewrites_its_log_is_refused_by_the_global_controller() {
     let (_scene, again, witness, _local) = restored(REGIONAL, 60).await;
-    refused(&again, &witness, REGIONAL);
+    refused(&again, &witness, REGIONAL).await;
 }
 
 #[actix::test]
 async fn a_restored_backup_of_a_region_is_noticed() {
     let (_scene, again, witness, _local) = restored(REGIONAL, 0).await;
-    refused(&again, &witness, REGIONAL);
+    refused(&again, &witness, REGIONAL).await;
 }
 
 #[actix::test]
@@ -170,5 +175,5 @@ async fn an_lc_and_its_rc_that_rewrite_together_are_refused_by_the_global_contro
     rewritten.happen(60).await;
     pass(150).await;
     assert!(accomplice.told.lock().unwrap().frozen.is_empty(), "the two agree");
-    refused(&rewritten, &global, REGIONAL);
+    refused(&rewritten, &global, REGIONAL).await;
 }

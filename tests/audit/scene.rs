@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use actix::{Actor, Addr, Context, Handler};
 use pdsno::actors::audit::{AuditActor, Outlets};
-use pdsno::actors::health::Note;
+use pdsno::actors::health::{HealthActor, Identity, Note};
 use pdsno::actors::identity::{Became, Own};
 use pdsno::actors::nib::{Freeze, Nib, NibActor};
 use pdsno::actors::post::{Acquaint, Delivered, Send, SendError};
@@ -163,6 +163,7 @@ pub struct Node {
     pub nib: Nib,
     pub reader: Box<dyn NibReader>,
     pub told: Arc<Mutex<Told>>,
+    pub health: Addr<HealthActor>,
 }
 
 impl Node {
@@ -252,17 +253,26 @@ impl Scene {
             told: Arc::clone(&told),
         };
         let post = post.start();
+        let identity = Identity {
+            role: own.role,
+            controller_id: Some(own.id.clone()),
+            region: own.region.clone(),
+            subnets: Vec::new(),
+            version: "1.2.3",
+            started_at: self.clock.now(),
+        };
+        let health = HealthActor::new(identity, Arc::clone(&self.clock)).start();
         let outlets = Outlets {
             checkpoints: post.clone().recipient(),
             answers: post.clone().recipient(),
             acquaint: post.clone().recipient(),
-            freeze: post.clone().recipient(),
+            freeze: vec![post.clone().recipient(), health.clone().recipient()],
             health: post.recipient(),
         };
         let audit = AuditActor::new(nib.clone(), Arc::clone(&self.clock), 1, outlets).start();
         self.peers.lock().unwrap().insert(own.id.clone(), audit.clone());
         audit.send(Became(Arc::clone(&own))).await.unwrap();
-        Node { own, audit, nib, reader, told }
+        Node { own, audit, nib, reader, told, health }
     }
 
     /// Nothing that is said to this controller arrives any more.

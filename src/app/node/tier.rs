@@ -175,7 +175,7 @@ impl<'a> Builder<'a> {
             checkpoints: post.clone().recipient(),
             answers: post.clone().recipient(),
             acquaint: post.clone().recipient(),
-            freeze: self.around.nib.clone().recipient(),
+            freeze: vec![self.around.nib.clone().recipient(), self.health.clone().recipient()],
             health: self.health.clone().recipient(),
         };
         let (clock, seed) = (Arc::clone(&self.around.clock), self.seeds.u64(..));
