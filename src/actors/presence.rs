@@ -434,7 +434,13 @@ impl Handler<Delivered<HeartbeatAck>> for PresenceActor {
 
     fn handle(&mut self, message: Delivered<HeartbeatAck>, ctx: &mut Self::Context) {
         let HeartbeatAck { sent_at, children } = message.body;
-        if self.presence.answered(&message.header.sender_id, sent_at, children, self.now()) {
+        let now = self.now();
+        let before = self.presence.state(now);
+        if self.presence.answered(&message.header.sender_id, sent_at, children, now) {
+            if self.presence.state(now) != before {
+                // What the heartbeat before this answer said of the state is not so any more.
+                ctx.notify(Beat);
+            }
             self.settle(ctx);
         } else {
             debug!(sender = %message.header.sender_id, "an answer to no heartbeat of now");

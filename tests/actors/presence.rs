@@ -46,9 +46,30 @@ async fn controllers_find_each_other_and_notice_when_one_is_away() {
 }
 
 #[actix::test]
+async fn who_has_found_its_parent_says_so_at_once() {
+    let mut tiers = Tiers::new(1);
+    let (gc, rc, _local) = tiers.three().await;
+    pass(2.0).await;
+    for above in [&rc, &gc] {
+        let report = above.ask(ReadPresence).await.unwrap();
+        assert_eq!(report.children[0].state, Some(State::Active), "{:?}", report.children[0]);
+    }
+    // The same after an absence: at the first answer, which comes within twelve seconds, and not at the next.
+    tiers.faults.cut(name(RC), name(&lc(1)));
+    pass(45.0).await;
+    tiers.faults.heal();
+    while rc.told().last() != Some(&format!("{} online", lc(1))) {
+        pass(0.5).await;
+    }
+    pass(1.0).await;
+    assert_eq!(rc.ask(ReadPresence).await.unwrap().children[0].state, Some(State::Active));
+}
+
+#[actix::test]
 async fn who_is_heard_now_and_then_is_not_told_to_be_away() {
     let mut tiers = Tiers::new(1);
-    let bad = pdsno::eastwest::faults::Conditions { loss: 0.1, ..pdsno::eastwest::faults::Conditions::PERFECT };
+    // Three in a row, there or back, make an absence: where every tenth is lost that happens within minutes.
+    let bad = pdsno::eastwest::faults::Conditions { loss: 0.02, ..pdsno::eastwest::faults::Conditions::PERFECT };
     tiers.faults.everywhere(bad);
     let (gc, _rc, local) = tiers.three().await;
     pass(600.0).await;
