@@ -36,7 +36,7 @@ pub use crate::algorithms::audit::examine::{Examination, Outcome};
 pub use crate::domain::entry::Entry;
 pub use export::{Exported, export};
 pub use paths::{proof as read_proof, verify_paths};
-pub use prove::{EventKey, EventKeyError, extend, prove};
+pub use prove::{EventKey, EventKeyError, Gathered, extend, gather, prove};
 
 /// How many rows are held at once.
 const PAGE: usize = 1_000;

@@ -50,6 +50,20 @@ pub fn chosen(nib: NibSettings, wanted: Option<&str>) -> Result<NibSettings, Fai
     Err(Failure::Usage(anyhow!("no controller {wanted} works in {}; there is {known}", nib.data_dir().display())))
 }
 
+/// The NIBs of the controllers above this one in the same data folder, the nearest first: with
+/// `--role all` those of the tiers whose folders are beside this one's.
+pub fn above(nib: &NibSettings) -> Vec<PathBuf> {
+    let folder = nib.data_dir();
+    let tier = folder.file_name().and_then(|name| name.to_str()).and_then(|name| name.parse::<Role>().ok());
+    let (Some(tier), Some(all), Some(file)) = (tier, folder.parent(), nib.path.file_name()) else { return Vec::new() };
+    let place = TIERS.iter().position(|other| *other == tier).unwrap_or_default();
+    let above = TIERS.into_iter().take(place);
+    let mut found: Vec<_> =
+        above.map(|other| all.join(other.as_str()).join(file)).filter(|path| path.exists()).collect();
+    found.reverse();
+    found
+}
+
 /// Where the NIB of a tier is, with `--role all`.
 pub fn of_tier(nib: &NibSettings, tier: Role) -> PathBuf {
     let file = nib.path.file_name().unwrap_or_default();
@@ -87,6 +101,18 @@ mod tests {
         }
         let (folder, nib) = folder_of(&["regional", "local"]);
         assert_eq!(chosen(nib, None).unwrap().path, folder.path().join("regional/pdsno.db"));
+    }
+
+    #[test]
+    fn those_above_are_in_the_folders_beside() {
+        let (folder, _) = folder_of(&["global", "regional", "local"]);
+        let at = |tier: &str| NibSettings { path: folder.path().join(tier).join("pdsno.db") };
+        assert_eq!(above(&at("local")), [at("regional").path, at("global").path]);
+        assert_eq!(above(&at("regional")), [at("global").path]);
+        assert!(above(&at("global")).is_empty() && above(&at("elsewhere")).is_empty());
+        let (folder, _) = folder_of(&["global", "local"]);
+        let local = NibSettings { path: folder.path().join("local/pdsno.db") };
+        assert_eq!(above(&local), [folder.path().join("global/pdsno.db")]);
     }
 
     #[test]

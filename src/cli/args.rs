@@ -425,6 +425,7 @@ pub struct VerifyArgs {
 #[command(after_help = "\
 Examples:
   pdsno audit prove 4711 proof.json
+  pdsno audit prove 4711 proof.json --as local    (with --role all: as far up as it goes)
   pdsno audit prove --extend proof.json proof-with-region.json --as regional")]
 pub struct ProveArgs {
     /// The event: its position or its id

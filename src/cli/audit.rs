@@ -8,9 +8,10 @@ use serde_json::json;
 use super::args::{AuditCommand, AuditListArgs, ExportArgs, PlainFormat, ProveArgs, VerifyArgs};
 use super::devices::folder_configuration;
 use super::output::{self, Ended};
-use crate::app::audit::{self, Entry, EventKey, Examination, Outcome};
+use crate::app::audit::{self, Entry, EventKey, Examination, Gathered, Outcome};
 use crate::app::failure::Failure;
 use crate::app::inventory;
+use crate::app::tiers;
 use crate::domain::key::PublicKey;
 
 pub fn run(command: &AuditCommand) -> Result<(), Ended> {
@@ -125,7 +126,15 @@ fn prove(args: &ProveArgs) -> Result<(), Ended> {
     let reader = inventory::open(&config.nib.path).map_err(Failure::usage)?;
     let proof = match (&args.extend, &args.event) {
         (Some(file), _) => audit::extend(&reader, audit::read_proof(file)?)?,
-        (None, Some(event)) => audit::prove(&reader, event.parse::<EventKey>().map_err(Failure::usage)?)?,
+        (None, Some(event)) => {
+            let proof = audit::prove(&reader, event.parse::<EventKey>().map_err(Failure::usage)?)?;
+            let above = tiers::above(&config.nib);
+            let gathered = audit::gather(proof, &above)?;
+            if !above.is_empty() {
+                output::note(&reached(&gathered));
+            }
+            gathered.proof
+        }
         (None, None) => return Err(Failure::Usage(anyhow!("which event? give its position or its id")).into()),
     };
     let text = audit::proof_text(&proof)?;
@@ -134,6 +143,15 @@ fn prove(args: &ProveArgs) -> Result<(), Ended> {
     match file {
         None => output::bytes(&text),
         Some(file) => Ok(audit::write_new(file, &text)?),
+    }
+}
+
+/// How far a proof goes, and what it lacks.
+fn reached(Gathered { proof, missing }: &Gathered) -> String {
+    let last = proof.steps.last().map(|step| step.origin.to_string()).unwrap_or_default();
+    match missing {
+        None => format!("the proof goes up to {last}"),
+        Some(missing) => format!("the proof goes up to {last} only: {missing:#}; ask again in a minute"),
     }
 }
 

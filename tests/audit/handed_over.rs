@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use ct_merkle::mem_backed_tree::MemoryBackedTree;
 use pdsno::app::audit::{Outcome, export, extend, proof_text, prove, read_proof, verify_own, verify_paths, write_new};
 use pdsno::app::failure::Failure;
+use pdsno::app::maintenance::backup;
 use pdsno::domain::change::Change;
 use pdsno::domain::event::EventType;
 use pdsno::domain::key::PublicKey;
@@ -197,26 +198,66 @@ fn a_log_that_breaks_its_own_rules_is_not_verified() {
     assert!(examination.findings[0].contains("used before"), "{:?}", examination.findings);
 }
 
-#[test]
-fn one_event_is_proven_up_to_the_global_controller() {
-    let local = Rest::new(LOCAL, &[10, 20]);
-    let mut proof = prove(local.reader.as_ref(), "4".parse().unwrap()).unwrap();
-    // The Regional Controller took that head in.
-    let regional = Rest::new(REGIONAL, &[3]);
-    let head = local.reader.head(&own(LOCAL).origin()).unwrap().unwrap();
+/// The one above takes the newest head of the one below into its log, and signs a head of its own.
+fn take_in(above: &Rest, tier: &str, below: &Rest, tier_below: &str) {
+    let head = below.reader.head(&own(tier_below).origin()).unwrap().unwrap();
     let note = SignedCheckpoint::parse(head.note.as_bytes()).unwrap();
-    let mut store = open(&regional.path("pdsno.db"));
-    let above = own(REGIONAL);
-    store.open_log(Box::new(sealer(&above, 2))).unwrap();
-    let after = Some(regional.reader.edge().unwrap().size);
+    let mut store = open(&above.path("pdsno.db"));
+    let own = own(tier);
+    store.open_log(Box::new(sealer(&own, 2))).unwrap();
+    let after = Some(above.reader.edge().unwrap().size);
     let payload = json!({
         "origin": head.origin, "size": head.size.to_string(), "root": note.head().root, "previous": null,
         "checkpoint": head.note,
     });
-    assert!(matches!(extend(regional.reader.as_ref(), proof.clone()), Err(Failure::Usage(_))), "not yet");
-    store.commit(&[Change::Append(happened(&above.id, EventType::ChildCheckpoint, LOCAL, payload))]).unwrap();
-    let head = signed_head(REGIONAL, store.reader().unwrap().as_ref());
+    store.commit(&[Change::Append(happened(&own.id, EventType::ChildCheckpoint, tier_below, payload))]).unwrap();
+    let head = signed_head(tier, store.reader().unwrap().as_ref());
     store.commit(&[Change::Log(LogChange::PutHead { head, after })]).unwrap();
+}
+
+#[test]
+fn with_all_tiers_in_a_folder_a_proof_goes_as_far_up_as_heads_were_taken_in() {
+    let [global, regional, local] =
+        [(GLOBAL, 2), (REGIONAL, 3), (LOCAL, 20)].map(|(tier, events)| Rest::new(tier, &[events]));
+    let (data, key) = (tempfile::tempdir().unwrap(), root().to_string());
+    let mut count = 0;
+    let mut proven = || {
+        count += 1;
+        // Each time with a copy of how the logs are now.
+        let folder = data.path().join(count.to_string());
+        for (tier, rest) in [("global", &global), ("regional", &regional), ("local", &local)] {
+            fs::create_dir_all(folder.join(tier)).unwrap();
+            backup(&rest.path("pdsno.db"), &folder.join(tier).join("pdsno.db")).unwrap();
+        }
+        let arguments = ["audit", "prove", "4", "proof.json", "--as", "local", "--data-dir", "."];
+        let (code, said) = pdsno(&folder, &arguments);
+        assert_eq!(code, Some(0), "{said}");
+        let verified = pdsno(&folder, &["audit", "verify", "proof.json", "--root-key", &key]);
+        assert_eq!(verified.0, Some(0), "{}", verified.1);
+        (read_proof(&folder.join("proof.json")).unwrap().steps.len(), said)
+    };
+    let (steps, said) = proven();
+    assert_eq!(steps, 1);
+    assert!(
+        said.contains("up to pdsno/prod/local_cntl_zoneA_1 only: pdsno/prod/regional_cntl_zoneA_1 has not cosigned")
+    );
+    take_in(&regional, REGIONAL, &local, LOCAL);
+    let (steps, said) = proven();
+    assert_eq!(steps, 2);
+    assert!(said.contains("pdsno/prod/global_cntl_1 has not cosigned") && said.contains("in a minute"), "{said}");
+    take_in(&global, GLOBAL, &regional, REGIONAL);
+    let (steps, said) = proven();
+    assert_eq!(steps, 3);
+    assert!(said.contains("the proof goes up to pdsno/prod/global_cntl_1\n"), "{said}");
+}
+
+#[test]
+fn one_event_is_proven_up_to_the_global_controller() {
+    let local = Rest::new(LOCAL, &[10, 20]);
+    let mut proof = prove(local.reader.as_ref(), "4".parse().unwrap()).unwrap();
+    let regional = Rest::new(REGIONAL, &[3]);
+    assert!(matches!(extend(regional.reader.as_ref(), proof.clone()), Err(Failure::Usage(_))), "not yet");
+    take_in(&regional, REGIONAL, &local, LOCAL);
 
     proof = extend(regional.reader.as_ref(), proof).unwrap();
     assert_eq!(proof.steps.len(), 2);

@@ -1,5 +1,7 @@
 //! Making the proof of one event.
 
+use std::path::PathBuf;
+
 use anyhow::{Context as _, anyhow};
 
 use super::{author, chains, heads, signed, unusable};
@@ -7,6 +9,7 @@ use crate::actors::audit::Tiles;
 use crate::algorithms::audit::build;
 use crate::algorithms::audit::examine::extends;
 use crate::app::failure::Failure;
+use crate::app::inventory::open;
 use crate::domain::entry::EventId;
 use crate::domain::event::{EventSeq, EventType};
 use crate::domain::log::{StoredEntry, StoredHead};
@@ -78,7 +81,7 @@ pub fn extend(reader: &dyn NibReader, proof: ProofFile) -> Result<ProofFile, Fai
         let page = reader.events(&query).map_err(unusable)?;
         let Some(newest) = page.last() else {
             let refusal =
-                anyhow!("{} has not taken the head of {} with {} entries in", author.origin, last.origin, head.size);
+                anyhow!("{} has not cosigned the head of {} with {} entries", author.origin, last.origin, head.size);
             return Err(Failure::Usage(refusal));
         };
         query.from = newest.seq.next();
@@ -96,6 +99,32 @@ pub fn extend(reader: &dyn NibReader, proof: ProofFile) -> Result<ProofFile, Fai
             return ProofFile::new(steps, known).map_err(Failure::failed);
         }
     }
+}
+
+/// A proof with the steps of those above, as far as they go.
+#[derive(Debug)]
+pub struct Gathered {
+    /// The proof.
+    pub proof: ProofFile,
+    /// Why it does not go on to the topmost of them.
+    pub missing: Option<anyhow::Error>,
+}
+
+/// A proof extended by these NIBs of those above, the nearest first, up to the first that has nothing to
+/// add: the proof up to there is good for what it says.
+///
+/// # Errors
+/// [`Failure::Failed`] when a NIB cannot be read.
+pub fn gather(mut proof: ProofFile, above: &[PathBuf]) -> Result<Gathered, Failure> {
+    for path in above {
+        let extended = open(path).map_err(Failure::usage).and_then(|reader| extend(&reader, proof.clone()));
+        match extended {
+            Ok(extended) => proof = extended,
+            Err(Failure::Usage(missing)) => return Ok(Gathered { proof, missing: Some(missing) }),
+            Err(failed) => return Err(failed),
+        }
+    }
+    Ok(Gathered { proof, missing: None })
 }
 
 fn step(reader: &dyn NibReader, origin: &Origin, stored: StoredEntry) -> Result<Step, Failure> {
