@@ -27,7 +27,7 @@ use super::identity::{Became, Own};
 use super::nib::Nib;
 use super::post::{Delivered, Send};
 use super::{Ping, REQUEST_DEADLINE};
-use crate::algorithms::presence::{Now, Presence, Turn, WRITTEN_EVERY, beat, write_contacts};
+use crate::algorithms::presence::{Now, Presence, Turn, WRITTEN_EVERY, beat, beat_again, write_contacts};
 use crate::domain::controller::{ControllerId, Role};
 use crate::domain::number::{PolicyVersion, StreamSeq};
 use crate::domain::registry::ControllerRow;
@@ -383,7 +383,9 @@ impl Handler<Beat> for PresenceActor {
     type Result = ();
 
     fn handle(&mut self, _: Beat, ctx: &mut Self::Context) {
-        let after = beat(self.random.f64());
+        // The answer puts the next one off. Who is known to be away is asked no oftener than the others.
+        let again = if self.presence.hears_above(self.now()) { beat_again } else { beat };
+        let after = again(self.random.f64());
         self.wind_up_beat(after, ctx);
         if let Some(parent) = self.presence.parent().cloned() {
             self.beat_now(parent, ctx);
@@ -437,7 +439,10 @@ impl Handler<Delivered<HeartbeatAck>> for PresenceActor {
         let now = self.now();
         let before = self.presence.state(now);
         if self.presence.answered(&message.header.sender_id, sent_at, children, now) {
-            if self.presence.state(now) != before {
+            if self.presence.state(now) == before {
+                let after = beat(self.random.f64());
+                self.wind_up_beat(after, ctx);
+            } else {
                 // What the heartbeat before this answer said of the state is not so any more.
                 ctx.notify(Beat);
             }

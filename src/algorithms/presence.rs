@@ -38,8 +38,11 @@ pub const WRITTEN_EVERY: Duration = Duration::from_secs(60);
 /// started again.
 const RESTART: Duration = Duration::from_secs(90);
 
-/// A heartbeat is answered before this many others are sent.
-const ASKED: usize = 4;
+/// How many heartbeats may wait for their answers: more than are sent before a silence is told.
+const ASKED: usize = 16;
+
+/// An answer that comes later than this says nothing about now.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(40);
 
 /// The present, by the wall and by a clock that never goes back.
 #[derive(Debug, Clone, Copy)]
@@ -54,6 +57,12 @@ pub struct Now {
 /// (from 0 to 1) has it, so that those who were started together do not stay together.
 pub fn beat(random: f64) -> Duration {
     BEAT.mul_f64(0.8 + 0.4 * random.clamp(0.0, 1.0))
+}
+
+/// How long to wait before a heartbeat that is not answered is sent again: a quarter of [`beat`], so that
+/// some lost messages do not look like a parent that is away.
+pub fn beat_again(random: f64) -> Duration {
+    beat(random) / 4
 }
 
 /// Over what time the children of a parent that came back spread what they have to send.
@@ -178,6 +187,11 @@ impl Presence {
         self.parent.as_ref().map(|parent| &parent.id)
     }
 
+    /// Whether the controller above is heard, as far as is known.
+    pub fn hears_above(&self, now: Now) -> bool {
+        self.parent.as_ref().is_some_and(|parent| parent.contact.is_up(now))
+    }
+
     /// The rows of those below: who is new is waited for, who is not active any more is not there.
     pub fn know(&mut self, rows: &[ControllerRow], now: Now) {
         let active: BTreeMap<_, _> =
@@ -216,6 +230,9 @@ impl Presence {
         let parent = self.parent.as_mut().filter(|parent| parent.id == *from);
         let Some(parent) = parent.filter(|parent| parent.asked.contains(&sent_at)) else { return false };
         parent.asked.retain(|asked| *asked != sent_at);
+        if now.at.since(sent_at) > ANSWERED_WITHIN {
+            return false;
+        }
         parent.children = children;
         parent.contact.hear(now);
         true

@@ -68,8 +68,7 @@ async fn who_has_found_its_parent_says_so_at_once() {
 #[actix::test]
 async fn who_is_heard_now_and_then_is_not_told_to_be_away() {
     let mut tiers = Tiers::new(1);
-    // Three in a row, there or back, make an absence: where every tenth is lost that happens within minutes.
-    let bad = pdsno::eastwest::faults::Conditions { loss: 0.02, ..pdsno::eastwest::faults::Conditions::PERFECT };
+    let bad = pdsno::eastwest::faults::Conditions { loss: 0.1, ..pdsno::eastwest::faults::Conditions::PERFECT };
     tiers.faults.everywhere(bad);
     let (gc, _rc, local) = tiers.three().await;
     pass(600.0).await;

@@ -156,11 +156,11 @@ fn the_parent_is_there_when_it_answers_a_heartbeat_of_now() {
     for seconds in 33..40 {
         presence.asked(now(seconds).at);
     }
-    assert!(!presence.answered(&gc(), now(35).at, 50, now(40)), "an answer that was held back");
-    assert!(presence.answered(&gc(), now(36).at, 50, now(40)));
-    assert_eq!(tell(&mut presence, now(40)), [reached]);
-    presence.below(None, now(41));
-    assert_eq!((presence.state(now(41)), presence.next_silence()), (State::Active, None));
+    assert!(!presence.answered(&gc(), now(38).at, 50, now(79)), "an answer that was held back");
+    assert!(presence.answered(&gc(), now(39).at, 50, now(79)));
+    assert_eq!(tell(&mut presence, now(79)), [reached]);
+    presence.below(None, now(80));
+    assert_eq!((presence.state(now(80)), presence.next_silence()), (State::Active, None));
 }
 
 #[test]
