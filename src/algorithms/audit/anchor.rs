@@ -1,4 +1,4 @@
-//! What a witness writes and answers: the rules of [`witness`](super::witness) as one commit.
+//! What a witness writes and answers: the rules of [`witness`] as one commit.
 
 use std::time::Duration;
 
