@@ -255,7 +255,7 @@ impl DiscoveryActor {
                 self.advise(Duration::from_secs_f64(report.duration_ms / 1_000.0));
             }
             Err(reason) if matches!(**reason, CycleError::Cancelled) => info!("discovery cycle given up: stopping"),
-            Err(reason) => error!(error = %cycle::chain(reason.as_ref()), "discovery cycle failed"),
+            Err(reason) => error!(error = %super::causes(reason.as_ref()), "discovery cycle failed"),
         }
     }
 

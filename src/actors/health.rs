@@ -225,7 +225,7 @@ impl Handler<CycleEnded> for HealthActor {
             }
             Err(error) => {
                 self.metrics.cycle_broke();
-                self.last_error = Some(super::discovery::cycle::chain(error.as_ref()));
+                self.last_error = Some(super::causes(error.as_ref()));
             }
         }
     }

@@ -23,12 +23,13 @@ use actix::{
 };
 use tracing::{debug, error, info};
 
+use super::causes;
 use super::health::Note;
 use super::identity::{Became, Own};
 use super::nib::{Nib, OpenLog};
 use super::post::{Acquaint, Assume, Delivered, Identity, Send};
 use super::presence::ParentLost;
-use super::validation::{Withdraw, causes};
+use super::validation::Withdraw;
 use super::{Ping, hand};
 use crate::algorithms::trust::authority::renew_at;
 use crate::algorithms::trust::backoff::Backoff;

@@ -23,13 +23,13 @@ use actix::{
 use serde::{Deserialize, Serialize};
 use tracing::{debug, error, info, warn};
 
-use super::discovery::cycle::chain;
 use super::health::Note;
 use super::identity::{Became, Own};
 use super::nib::Nib;
 use super::post::{Delivered, Send};
 use super::presence::{self, ParentReached};
 use super::{NAMELESS, Ping, REQUEST_DEADLINE};
+use crate::actors::causes;
 use crate::algorithms::policy::distribution::ANSWER;
 use crate::algorithms::policy::set::SetError;
 use crate::algorithms::trust::backoff::Backoff;
@@ -296,7 +296,7 @@ where
     ctx.spawn(wrap_future(async move {
         match tokio::time::timeout(REQUEST_DEADLINE, sent).await {
             Ok(Ok(Ok(_))) => {}
-            Ok(Ok(Err(error))) => debug!(message = %B::MESSAGE_TYPE, error = %chain(&error), "not sent"),
+            Ok(Ok(Err(error))) => debug!(message = %B::MESSAGE_TYPE, error = %causes(&error), "not sent"),
             Ok(Err(_)) | Err(_) => warn!(message = %B::MESSAGE_TYPE, "not sent: the post does not answer"),
         }
     }));
@@ -323,7 +323,7 @@ impl Handler<Became> for PolicyActor {
         // Whoever asks or sets something after this finds what the start made.
         ctx.wait(wrap_future::<_, Self>(begin).map(|begun: Result<_, PolicyActorError>, this, ctx| match begun {
             Ok(in_effect) => this.adopt(in_effect, ctx),
-            Err(error) => error!(error = %chain(&error), "no policy in effect"),
+            Err(error) => error!(error = %causes(&error), "no policy in effect"),
         }));
     }
 }
@@ -365,7 +365,7 @@ impl Handler<Delivered<PolicyUpdate>> for PolicyActor {
                     }
                 }
                 // It is sent again until it is acknowledged.
-                Err(error) => error!(error = %chain(&error), "a policy from above was not taken"),
+                Err(error) => error!(error = %causes(&error), "a policy from above was not taken"),
             }
         };
         ctx.spawn(wrap_future::<_, Self>(take).map(answer));

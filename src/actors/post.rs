@@ -17,9 +17,9 @@ use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler,
 use tokio::sync::Semaphore;
 use tracing::{debug, error, warn};
 
-use super::discovery::cycle::chain;
 use super::nib::Nib;
 use super::{Ping, REQUEST_DEADLINE};
+use crate::actors::causes;
 use crate::algorithms::trust::answers::Answers;
 use crate::algorithms::trust::complaints::Complaint;
 use crate::algorithms::trust::directory::Directory;
@@ -354,7 +354,7 @@ impl PostActor {
                 Next::Ignore(is_news.then(|| Box::new(told())))
             }
             Err(Turned::Refused(message_type, refused, signed)) => {
-                let detail = chain(&refused.refusal);
+                let detail = causes(&refused.refusal);
                 if let Refusal::Cloned { sender } = &refused.refusal {
                     self.owed.push(Owed::Locked {
                         sender: sender.clone(),

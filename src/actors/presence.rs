@@ -21,12 +21,12 @@ use actix::{
 };
 use tracing::{debug, error, info, warn};
 
-use super::discovery::cycle::chain;
 use super::health::Note;
 use super::identity::{Became, Own};
 use super::nib::Nib;
 use super::post::{Delivered, Send};
 use super::{Ping, REQUEST_DEADLINE};
+use crate::actors::causes;
 use crate::algorithms::presence::{Now, Presence, Turn, WRITTEN_EVERY, beat, beat_again, write_contacts};
 use crate::domain::controller::{ControllerId, Role};
 use crate::domain::number::{PolicyVersion, StreamSeq};
@@ -205,7 +205,7 @@ impl PresenceActor {
                     this.wind_up_look(ctx);
                 }
                 // It is looked again, and told as it is then.
-                Err(error) => this.complain(chain(&error)),
+                Err(error) => this.complain(causes(&error)),
             }
         }));
     }
@@ -263,7 +263,7 @@ impl PresenceActor {
             // A NIB that is busy or broken is no reason to look dead.
             match said {
                 Ok(Ok(said)) => this.said = said,
-                Ok(Err(error)) => warn!(error = %chain(&error), "the heartbeat tells what was read before"),
+                Ok(Err(error)) => warn!(error = %causes(&error), "the heartbeat tells what was read before"),
                 Err(_) => warn!("the NIB is slow: the heartbeat tells what was read before"),
             }
             let now = this.now();
@@ -310,7 +310,7 @@ where
     ctx.spawn(wrap_future(async move {
         match tokio::time::timeout(REQUEST_DEADLINE, sent).await {
             Ok(Ok(Ok(_))) => {}
-            Ok(Ok(Err(error))) => debug!(error = %chain(&error), "no heartbeat"),
+            Ok(Ok(Err(error))) => debug!(error = %causes(&error), "no heartbeat"),
             Ok(Err(_)) | Err(_) => warn!("the post does not answer: no heartbeat"),
         }
     }));
@@ -406,7 +406,7 @@ impl Handler<Look> for PresenceActor {
         ctx.spawn(wrap_future::<_, Self>(look).map(|rows, this, ctx| {
             match rows {
                 Ok(rows) => this.presence.know(&rows, this.now()),
-                Err(error) => error!(error = %chain(&error), "who belongs here could not be read"),
+                Err(error) => error!(error = %causes(&error), "who belongs here could not be read"),
             }
             this.settle(ctx);
             this.wind_up_look(ctx);

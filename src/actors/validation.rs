@@ -22,7 +22,7 @@ use super::audit::Nudge;
 use super::identity::{Became, Own};
 use super::nib::Nib;
 use super::post::{Acquaint, Delivered, Send};
-use super::{Ping, hand};
+use super::{Ping, causes, hand};
 use crate::algorithms::trust::authority::Authority;
 use crate::algorithms::trust::chain::Trust;
 use crate::algorithms::validation::attempts::Permit;
@@ -371,11 +371,6 @@ async fn send<B: Body + std::marker::Send + 'static>(by: &Recipient<Send<B>>, to
 
 fn opened<B: Body + Clone>(delivered: &Delivered<B>) -> Opened<B> {
     Opened { header: delivered.header.clone(), body: delivered.body.clone(), key: delivered.key }
-}
-
-/// An error and its causes on one line.
-pub(in crate::actors) fn causes(error: &dyn std::error::Error) -> String {
-    super::discovery::cycle::chain(error)
 }
 
 fn nothing() -> Done {

@@ -10,8 +10,8 @@ use serde_json::json;
 use super::caller::{Caller, resource};
 use super::problem::{Answer, Cause, Problem, asked, stopping};
 use crate::actors::REQUEST_DEADLINE;
+use crate::actors::causes;
 use crate::actors::discovery::StartCycle;
-use crate::actors::discovery::cycle::chain;
 use crate::actors::discovery::demand::{Wish, Wishes};
 use crate::actors::view::RequestDiscovery;
 use crate::domain::controller::ControllerId;
@@ -80,7 +80,7 @@ async fn start(
     let result = tokio::time::timeout(LONGEST_WAIT, ended).await.map_err(unfinished)?.map_err(|_| stopping())?;
     match result {
         Ok(report) => Ok(HttpResponse::Ok().json(report)),
-        Err(error) => Err(Problem::new(Cause::Failed, "CYCLE_FAILED", chain(error.as_ref()))),
+        Err(error) => Err(Problem::new(Cause::Failed, "CYCLE_FAILED", causes(error.as_ref()))),
     }
 }
 

@@ -11,8 +11,8 @@ use serde_json::json;
 
 use super::caller::Allowed;
 use crate::actors::audit::AuditError;
+use crate::actors::causes;
 use crate::actors::discovery::Refused;
-use crate::actors::discovery::cycle::chain;
 use crate::actors::nib::NibError;
 use crate::actors::policy::PolicyActorError;
 use crate::actors::registry::RegistryError;
@@ -80,7 +80,7 @@ impl Problem {
 
     /// An error with all of its causes.
     fn of(cause: Cause, reason: &'static str, error: &dyn std::error::Error) -> Self {
-        Self::new(cause, reason, chain(error))
+        Self::new(cause, reason, causes(error))
     }
 
     /// A method that the resource does not have on this connection.

@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use actix::{Actor, Addr, Context, Handler, ResponseFuture};
-use pdsno::actors::discovery::cycle::{CycleError, chain};
+use pdsno::actors::causes;
+use pdsno::actors::discovery::cycle::CycleError;
 use pdsno::actors::discovery::succeeded;
 use pdsno::actors::nib::{Commit, DeviceTable, LoadDevices, NibActor};
 use pdsno::actors::sweeper::SweepError;
@@ -187,8 +188,8 @@ async fn subnets_without_a_link_are_an_event_and_an_error_that_says_so() {
     let event = stage.events().pop().unwrap();
     assert_eq!((event.event_type, event.subject.as_str()), (EventType::DiscoveryCycleFailed, "10.0.1.0/28"));
     assert_eq!(event.payload["trigger"], "on_demand");
-    assert_eq!(event.payload["error"], chain(error.as_ref()));
-    assert!(chain(error.as_ref()).contains("no interface for 10.0.1.0/28"), "{}", chain(error.as_ref()));
+    assert_eq!(event.payload["error"], causes(error.as_ref()));
+    assert!(causes(error.as_ref()).contains("no interface for 10.0.1.0/28"), "{}", causes(error.as_ref()));
     assert_eq!(stage.devices(), before);
 }
 
@@ -229,7 +230,7 @@ async fn a_conflict_that_stays_is_told_and_the_cycle_has_changed_nothing() {
     assert!(matches!(*error, CycleError::Nib { source: NibError::Conflict { .. }, .. }), "{error}");
     assert_eq!(stage.devices(), []);
     assert_eq!(stage.event_types(), [EventType::DiscoveryWriteConflict]);
-    assert_eq!(stage.events()[0].payload["error"], chain(error.as_ref()));
+    assert_eq!(stage.events()[0].payload["error"], causes(error.as_ref()));
     assert_eq!(asked.lock().unwrap().len(), 5, "four attempts and the event");
     assert_eq!(stage.cycle().await.unwrap().delta.new, 2, "the next cycle finds them");
 }

@@ -6,9 +6,9 @@ use std::time::Duration;
 use actix::{Message, Recipient};
 
 use super::DiscoverySettings;
-use crate::actors::REQUEST_DEADLINE;
 use crate::actors::nib::{Commit, DeviceTable, LoadDevices};
 use crate::actors::sweeper::{SweepError, Swept};
+use crate::actors::{REQUEST_DEADLINE, causes};
 use crate::algorithms::discovery::delta::{Context, Delta, KnownDevice, decide};
 use crate::algorithms::discovery::merge::merge;
 use crate::algorithms::discovery::report::{CycleOrder, events, report};
@@ -178,7 +178,7 @@ impl CycleInput {
     /// the failure itself is what the caller must hear of.
     async fn record(&self, event_type: EventType, error: &CycleError) {
         if let Err(unwritten) = self.commit(vec![self.event(event_type, error)]).await {
-            tracing::error!(error = %chain(&unwritten), "a failed cycle could not be recorded");
+            tracing::error!(error = %causes(&unwritten), "a failed cycle could not be recorded");
         }
     }
 
@@ -188,7 +188,7 @@ impl CycleInput {
             actor: self.settings.actor.to_string(),
             subject: listed(&self.settings.subnets),
             timestamp: self.clock.now(),
-            payload: serde_json::json!({ "trigger": self.trigger, "error": chain(error) }),
+            payload: serde_json::json!({ "trigger": self.trigger, "error": causes(error) }),
         })
     }
 }
@@ -213,16 +213,4 @@ fn row_after(change: &Change) -> Option<(DeviceId, Version)> {
         Change::TouchDevice { id, version, .. } => Some((*id, version.next())),
         _ => None,
     }
-}
-
-/// An error with all of its causes, as one line.
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tracing::{debug, error, warn};
 
 use super::{Ask, MembershipActor, PATIENCE, State, Step, Wake, keys, record, send};
-use crate::actors::validation::causes;
+use crate::actors::causes;
 use crate::algorithms::validation::joiner::{Distrust, Outcome};
 use crate::domain::controller::ControllerId;
 use crate::domain::digest::Digest;

@@ -7,9 +7,9 @@ use tracing::warn;
 
 use super::keys::{self, KeyStore};
 use super::{MembershipSettings, record};
+use crate::actors::causes;
 use crate::actors::identity::Own;
 use crate::actors::nib::Nib;
-use crate::actors::validation::causes;
 use crate::actors::validation::rows::read;
 use crate::algorithms::trust::authority::Authority;
 use crate::algorithms::trust::chain::{ChainError, Trust, verify};

@@ -6,10 +6,11 @@ use actix::{ActorFutureExt, Context};
 use tracing::{debug, warn};
 
 use super::{Ask, MembershipActor, State, Step, Wake, holder, opened};
+use crate::actors::causes;
 use crate::actors::hand;
 use crate::actors::post::routes::tell;
 use crate::actors::post::{Acquaint, Delivered};
-use crate::actors::validation::{Withdraw, causes};
+use crate::actors::validation::Withdraw;
 use crate::algorithms::validation::joiner::Outcome;
 use crate::algorithms::validation::refusals::{Effect, effect};
 use crate::algorithms::validation::renewer::succession;

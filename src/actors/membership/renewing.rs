@@ -9,10 +9,10 @@ use actix::fut::{ready, wrap_future};
 use tracing::{error, warn};
 
 use super::{Ask, LONGEST, Member, MembershipActor, State, Step, Wake, begin, keys, record, send};
+use crate::actors::causes;
 use crate::actors::hand;
 use crate::actors::identity::Own;
 use crate::actors::post::Acquaint;
-use crate::actors::validation::causes;
 use crate::algorithms::validation::refusals::{Effect, effect_of};
 use crate::algorithms::validation::renewer::{Holder, Renewed};
 use crate::domain::certificate::Certificate;

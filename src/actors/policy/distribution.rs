@@ -16,7 +16,7 @@ use tracing::{debug, error, warn};
 use super::{PolicyActorError, PolicyChanged, decide};
 use crate::actors::Ping;
 use crate::actors::REQUEST_DEADLINE;
-use crate::actors::discovery::cycle::chain;
+use crate::actors::causes;
 use crate::actors::identity::{Became, Own};
 use crate::actors::nib::Nib;
 use crate::actors::post::{Delivered, Send};
@@ -87,7 +87,7 @@ impl PolicyDistributor {
         };
         ctx.spawn(wrap_future::<_, Self>(work.run(to)).map(|ran, this, _| match ran {
             Ok(written) => written.iter().for_each(|(id, has)| this.distribution.acknowledged(id, *has)),
-            Err(error) => error!(error = %chain(&error), "policy was not passed on; it will be tried again"),
+            Err(error) => error!(error = %causes(&error), "policy was not passed on; it will be tried again"),
         }));
     }
 }
@@ -134,7 +134,7 @@ impl Errand {
         let sent = self.updates.send(Send { to: Destination::Controller(to.clone()), body });
         match tokio::time::timeout(REQUEST_DEADLINE, sent).await {
             Ok(Ok(Ok(_))) => {}
-            Ok(Ok(Err(error))) => debug!(controller = %to, error = %chain(&error), "policy not sent"),
+            Ok(Ok(Err(error))) => debug!(controller = %to, error = %causes(&error), "policy not sent"),
             Ok(Err(_)) | Err(_) => warn!(controller = %to, "policy not sent: the post does not answer"),
         }
     }
@@ -224,7 +224,7 @@ impl Handler<Delivered<PolicyAck>> for PolicyDistributor {
                 this.distribute(ctx);
             }
             // It is sent again, and acknowledged again.
-            Err(error) => error!(controller = %from, error = %chain(&error), "what it runs could not be written"),
+            Err(error) => error!(controller = %from, error = %causes(&error), "what it runs could not be written"),
         }));
     }
 }

@@ -1,13 +1,11 @@
 //! Whom a controller knows: from its NIB at the start, and from news since.
 
-use serde::de::DeserializeOwned;
-
 use super::Acquaint;
+use crate::actors::validation::rows::read;
 use crate::algorithms::trust::directory::Directory;
 use crate::domain::certificate::Certificate;
-use crate::domain::registry::{Blocked, ControllerRow, Membership, SignedDocument, Standing};
+use crate::domain::registry::{Blocked, ControllerRow, Membership, Standing};
 use crate::nib::{NibError, NibReader};
-use crate::wire::canonical;
 use crate::wire::statement::{Chain, Statement};
 
 /// Controllers are read in pages.
@@ -59,11 +57,6 @@ fn insert(directory: &mut Directory, row: &ControllerRow) -> Result<(), NibError
         Standing::Revoked => directory.revoke(&row.id),
     }
     Ok(())
-}
-
-fn read<T: DeserializeOwned>(document: &SignedDocument, what: &'static str) -> Result<T, NibError> {
-    canonical::read(document.as_str().as_bytes(), what)
-        .map_err(|malformed| NibError::Corrupt { detail: format!("{what} cannot be read: {malformed}") })
 }
 
 /// Takes news in.

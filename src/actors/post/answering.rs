@@ -4,7 +4,7 @@ use actix::Handler;
 use tracing::{debug, warn};
 
 use super::{Answer, Dispatch, PostActor};
-use crate::actors::discovery::cycle::chain;
+use crate::actors::causes;
 use crate::actors::identity::Became;
 use crate::algorithms::trust::answers;
 use crate::algorithms::trust::gate::Refused;
@@ -52,7 +52,7 @@ impl PostActor {
                     debug!("the carrier is behind: a refusal was not answered");
                 }
             }
-            Err(error) => warn!(error = %chain(&error), "a refusal was not answered"),
+            Err(error) => warn!(error = %causes(&error), "a refusal was not answered"),
         }
     }
 }

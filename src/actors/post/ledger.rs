@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tracing::{error, warn};
 
-use crate::actors::discovery::cycle::chain;
+use crate::actors::causes;
 use crate::algorithms::trust::complaints::{Complaint, Complaints, WINDOW};
 use crate::domain::change::Change;
 use crate::domain::controller::ControllerId;
@@ -81,7 +81,7 @@ impl Ledger {
         self.writing = false;
         if let Some(error) = error {
             self.unwritten += u64::try_from(events).unwrap_or(u64::MAX);
-            error!(error = %chain(&error), events, so_far = self.unwritten, "events about refused messages were not written");
+            error!(error = %causes(&error), events, so_far = self.unwritten, "events about refused messages were not written");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use tracing::error;
 
-use crate::actors::discovery::cycle::chain;
+use crate::actors::causes;
 use crate::actors::nib::Nib;
 use crate::algorithms::trust::directory::Switched;
 use crate::algorithms::trust::standing::{lock, switch};
@@ -54,7 +54,7 @@ pub(super) async fn settle(owed: Vec<Owed>, nib: Nib, own: ControllerId, now: Ti
     let mut left = Vec::new();
     for owed in owed {
         if let Err(error) = owed.write(&nib, &own, now).await {
-            error!(controller = %owed.controller(), error = %chain(&error), "a decision of the gate was not written");
+            error!(controller = %owed.controller(), error = %causes(&error), "a decision of the gate was not written");
             left.push(owed);
         }
     }
