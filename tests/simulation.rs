@@ -9,9 +9,11 @@
 //! `SEEDS=1000 cargo nextest run --test simulation` runs the seeds 0 to 999, `SEED=7` that one alone; a
 //! seed that fails is printed, and fails again.
 
+#[path = "machine/controller.rs"]
+mod controller;
 #[path = "simulation/monitor.rs"]
 mod monitor;
-#[path = "simulation/network.rs"]
+#[path = "machine/network.rs"]
 mod network;
 #[path = "simulation/node.rs"]
 mod node;
@@ -21,7 +23,7 @@ mod plan;
 mod run;
 #[path = "simulation/store.rs"]
 mod store;
-#[path = "simulation/time.rs"]
+#[path = "machine/time.rs"]
 mod time;
 #[path = "simulation/verdict.rs"]
 mod verdict;

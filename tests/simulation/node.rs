@@ -1,47 +1,30 @@
 //! One machine: its store and keys outlive the controller on it.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use actix::{Actor, Context, Handler, Recipient};
-use pdsno::actors::discovery::DiscoverySettings;
-use pdsno::actors::membership::MembershipSettings;
 use pdsno::actors::membership::keys::MemoryKeys;
-use pdsno::actors::nib::NibActor;
-use pdsno::actors::post::{Attach, Carrier, Dispatch, Undeliverable};
-use pdsno::actors::validation::Quotas;
-use pdsno::algorithms::discovery::vendor::VendorTable;
-use pdsno::app::node::{Node, NodeSettings, Surroundings};
-use pdsno::domain::controller::{Cluster, ControllerId, Region, Role};
+use pdsno::actors::post::{Dispatch, Undeliverable};
+use pdsno::app::node::Node;
+use pdsno::domain::controller::{ControllerId, Role};
 use pdsno::domain::event::{Event, EventSeq};
-use pdsno::domain::policy::{DiscoveryPolicy, Policy, Probing};
-use pdsno::domain::protocol::Protocol;
-use pdsno::domain::subnet::Subnet;
 use pdsno::domain::token::BootstrapToken;
 use pdsno::eastwest::bus::Bus;
 use pdsno::nib::memory::MemoryNib;
 use pdsno::nib::{EventQuery, NibReader, NibStore};
-use pdsno::wire::validation::Metadata;
-use tokio::task::{JoinHandle, LocalSet};
 use tokio::time::Instant;
 
+use crate::controller::{self, Place};
 use crate::monitor::Monitor;
 use crate::network::Network;
 use crate::store::{Fate, MortalNib, Shared, locked};
 use crate::time::{MachineClock, Seeded};
 
-/// What does not change while a machine is there.
-pub struct Place {
-    pub number: usize,
-    pub role: Role,
-    pub region: Option<Region>,
-    pub subnets: Vec<Subnet>,
-    pub skew_ms: i64,
-}
-
 /// A machine.
 pub struct Machine {
+    pub number: usize,
     pub place: Place,
+    skew_ms: i64,
     pub nib: MemoryNib,
     pub reader: Box<dyn NibReader>,
     keys: Arc<MemoryKeys>,
@@ -54,15 +37,13 @@ pub struct Machine {
 
 /// A controller that runs on a machine.
 pub struct Running {
-    pub node: Node,
+    controller: controller::Running,
     pub fate: Shared,
-    tasks: JoinHandle<()>,
 }
 
-impl Drop for Running {
-    /// A process that is killed does nothing more: its tasks are dropped where they stand.
-    fn drop(&mut self) {
-        self.tasks.abort();
+impl Running {
+    pub const fn node(&self) -> &Node {
+        &self.controller.node
     }
 }
 
@@ -87,28 +68,13 @@ impl Handler<Dispatch> for Lips {
     }
 }
 
-/// The policy that everybody starts with.
-pub fn policy() -> Policy {
-    Policy {
-        discovery: DiscoveryPolicy {
-            interval: Duration::from_secs(120),
-            missed_cycles_before_inactive: 3,
-            protocols: vec![Protocol::Arp],
-            probing: Probing::default(),
-        },
-        lc_report_timeout: Duration::from_secs(600),
-        emergency_rate_limit_per_hour: 5,
-        discovery_spike_threshold: 50,
-    }
-}
-
 impl Machine {
-    pub fn new(place: Place, seed: u64) -> Self {
+    pub fn new(number: usize, place: Place, skew_ms: i64, seed: u64) -> Self {
         let nib = MemoryNib::new();
         let reader = nib.reader().unwrap();
         let entropy = Arc::new(Seeded::new(seed));
         let keys = Arc::new(MemoryKeys::new(Arc::clone(&entropy) as _));
-        Self { place, nib, reader, keys, entropy, token: None, parent: None, running: None }
+        Self { number, place, skew_ms, nib, reader, keys, entropy, token: None, parent: None, running: None }
     }
 
     /// The name of its controller, once there is one.
@@ -122,7 +88,7 @@ impl Machine {
         let events = self.reader.events(&EventQuery { from, ..EventQuery::default() }).unwrap();
         let told = |event: &Event| {
             let Event { seq, event_type, subject, timestamp, payload, .. } = event;
-            format!("  node {} {seq} {timestamp} {event_type} {subject} {payload}\n", self.place.number)
+            format!("  node {} {seq} {timestamp} {event_type} {subject} {payload}\n", self.number)
         };
         events.iter().map(told).collect()
     }
@@ -134,51 +100,20 @@ impl Machine {
             nib: self.nib.reopened(),
             fate: Arc::clone(&fate),
             monitor: monitor.clone(),
-            node: self.place.number,
+            node: self.number,
         };
-        let settings = self.settings();
-        let clock = Arc::new(MachineClock::new(began, self.place.skew_ms));
-        let (entropy, keys) = (Arc::clone(&self.entropy), Arc::clone(&self.keys));
-        let token = self.token.as_ref().map(|token| token());
-        let sweep = (self.place.role == Role::Local).then(|| Box::new(network.clone()) as _);
-        let (bus, lips) = (bus.clone(), Arc::clone(&fate));
-        let tasks = LocalSet::new();
-        let started = tasks.run_until(async move {
-            let port = bus.port().start();
-            let dispatch = Lips { fate: lips, dispatch: port.clone().recipient() }.start().recipient();
-            let carrier = Carrier { dispatch, attach: port.recipient::<Attach>() };
-            let nib = NibActor::in_memory(Box::new(store)).unwrap().start();
-            Node::start(settings, Surroundings { clock, entropy, nib, keys, carrier, sweep, token }).await
-        });
-        let node = started.await.unwrap();
-        let tasks = tokio::task::spawn_local(tasks);
-        self.running = Some(Running { node, fate, tasks });
-    }
-
-    fn settings(&self) -> NodeSettings {
-        let discovery = DiscoverySettings {
-            actor: ControllerId::standalone(),
-            local_controller: None,
-            region: self.place.region.clone(),
-            subnets: self.place.subnets.clone(),
-            interface: None,
-            policy: policy().discovery,
-            communities: Vec::new().into(),
-            vendors: Arc::new(VendorTable::builtin()),
-            report: None,
+        let machine = controller::Machine {
+            clock: Arc::new(MachineClock::new(began, self.skew_ms)),
+            entropy: Arc::clone(&self.entropy) as _,
+            store: Box::new(store),
+            keys: Arc::clone(&self.keys) as _,
+            sweep: (self.place.role == Role::Local).then(|| Box::new(network.clone()) as _),
+            token: self.token.as_ref().map(|token| token()),
         };
-        NodeSettings {
-            membership: MembershipSettings {
-                cluster: Cluster::default(),
-                role: self.place.role,
-                region: self.place.region.clone(),
-                parent: self.parent.clone(),
-                metadata: Metadata::default(),
-            },
-            quotas: Quotas { regional: 8, local: 64 },
-            freshness: Duration::from_secs(300),
-            policy: policy(),
-            discovery: (self.place.role == Role::Local).then_some(discovery),
-        }
+        let lips = Arc::clone(&fate);
+        let between = |dispatch| Lips { fate: lips, dispatch }.start().recipient();
+        let settings = self.place.settings(self.parent.clone());
+        let controller = controller::start(settings, machine, bus.clone(), between).await;
+        self.running = Some(Running { controller, fate });
     }
 }

@@ -16,9 +16,10 @@ use pdsno::eastwest::faults::{Conditions, Faults};
 use secrecy::ExposeSecret;
 use tokio::time::{Instant, sleep, sleep_until};
 
+use crate::controller::{Place, policy};
 use crate::monitor::Monitor;
 use crate::network::Network;
-use crate::node::{Machine, Place, policy};
+use crate::node::Machine;
 use crate::plan::{Act, PEACE, Plan, TROUBLE};
 use crate::store::locked;
 use crate::verdict;
@@ -77,9 +78,11 @@ impl World {
                 regional if regional <= regions => (Role::Regional, Some(region()), Vec::new()),
                 local => (Role::Local, Some(region()), vec![format!("10.0.{local}.0/24").parse().unwrap()]),
             };
-            Place { number, role, region, subnets, skew_ms: plan.skews[number] }
+            Place { role, region, subnets }
         };
-        let machines = (0..plan.nodes()).map(|number| Machine::new(place(number), random.u64(..))).collect();
+        let machines = (0..plan.nodes())
+            .map(|number| Machine::new(number, place(number), plan.skews[number], random.u64(..)))
+            .collect();
         let again = vec![None; plan.nodes()];
         Self {
             machines,
@@ -146,7 +149,7 @@ impl World {
 
     async fn token(&self, at: usize, role: Role, region: Region) -> Result<BootstrapToken, String> {
         let running = self.machines[at].running.as_ref().ok_or("it does not run")?;
-        let registry = running.node.parts.registry.as_ref().ok_or("it lets nobody in")?;
+        let registry = running.node().parts.registry.as_ref().ok_or("it lets nobody in")?;
         let lifetime = TokenLifetime::try_from(Duration::from_secs(600)).unwrap();
         let issue = IssueToken { order: TokenOrder { role, region, lifetime }, by: operator() };
         registry.send(issue).await.map_err(|error| error.to_string())?.map_err(|error| error.to_string())
@@ -228,7 +231,7 @@ impl World {
         if let Some(running) = &self.machines[0].running {
             let set = SetPolicy { values, expires_at: None, by: operator() };
             // It may end meanwhile, or the policy may say that already.
-            let _set = running.node.parts.policy.send(set).await;
+            let _set = running.node().parts.policy.send(set).await;
         }
     }
 }

@@ -29,7 +29,7 @@ fn active(reader: &dyn NibReader) -> Active {
 /// The first thing that does not hold.
 pub fn all_agree(world: &World) -> Result<(), String> {
     for machine in &world.machines {
-        let number = machine.place.number;
+        let number = machine.number;
         if machine.running.is_none() {
             return Err(format!("node {number} does not run"));
         }
@@ -48,12 +48,12 @@ fn no_alarm(machine: &Machine) -> Result<(), String> {
     let query = EventQuery { types, ..EventQuery::default() };
     match machine.reader.events(&query).unwrap().first() {
         None => Ok(()),
-        Some(event) => Err(format!("node {}: {event:?}", machine.place.number)),
+        Some(event) => Err(format!("node {}: {event:?}", machine.number)),
     }
 }
 
 fn the_log_holds(machine: &Machine) -> Result<(), String> {
-    let number = machine.place.number;
+    let number = machine.number;
     let examination = verify_own(machine.reader.as_ref()).map_err(|error| format!("node {number}: {error}"))?;
     if examination.outcome != Outcome::Verified {
         return Err(format!("node {number}: the log does not hold: {:?}", examination.findings));
@@ -90,7 +90,7 @@ fn the_policy_is_everywhere(world: &World) -> Result<(), String> {
     let version = |machine: &Machine| machine.reader.policy().unwrap().map(|policy| policy.version);
     let set = version(&world.machines[0]);
     for machine in &world.machines {
-        let number = machine.place.number;
+        let number = machine.number;
         if version(machine) != set {
             return Err(format!("node {number} runs policy {:?}, not {set:?}", version(machine)));
         }
@@ -105,13 +105,12 @@ fn the_policy_is_everywhere(world: &World) -> Result<(), String> {
 
 fn the_views_agree(world: &World) -> Result<(), String> {
     let below = |above: usize| {
-        let children =
-            world.machines.iter().filter(move |machine| world.plan.above(machine.place.number) == Some(above));
+        let children = world.machines.iter().filter(move |machine| world.plan.above(machine.number) == Some(above));
         children.collect::<Vec<_>>()
     };
     for machine in world.machines.iter().filter(|machine| machine.place.role != Role::Local) {
         let mut wanted = Active::new();
-        for child in below(machine.place.number) {
+        for child in below(machine.number) {
             for (mac, addresses) in active(child.reader.as_ref()) {
                 wanted.entry(mac).or_default().extend(addresses);
             }
@@ -119,7 +118,7 @@ fn the_views_agree(world: &World) -> Result<(), String> {
         let found = active(machine.reader.as_ref());
         let keys = |view: &Active| view.keys().copied().collect::<Vec<_>>();
         if keys(&found) != keys(&wanted) {
-            let number = machine.place.number;
+            let number = machine.number;
             return Err(format!("node {number} sees {found:?}\nand those below it {wanted:?}"));
         }
     }
@@ -133,7 +132,7 @@ fn the_views_agree(world: &World) -> Result<(), String> {
 pub fn heads(world: &World) -> Result<Vec<String>, String> {
     let told = |machine: &Machine| {
         let edge = machine.reader.edge().unwrap();
-        format!("{} {:?} {:?}", machine.place.number, edge.size, edge.peaks)
+        format!("{} {:?} {:?}", machine.number, edge.size, edge.peaks)
     };
     Ok(world.machines.iter().map(told).collect())
 }
