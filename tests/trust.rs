@@ -8,6 +8,8 @@ mod disk;
 mod intruder;
 #[path = "trust/join.rs"]
 mod join;
+#[path = "machine/intruder.rs"]
+mod machine;
 #[path = "trust/stage.rs"]
 mod stage;
 #[path = "trust/tiers.rs"]

@@ -20,7 +20,7 @@ use pdsno::nib::{Committed, NibError, NibReader, NibStore};
 use pdsno::wire::validation::{Challenge, ChallengeResponse, Grant, ValidationAck, ValidationResult, Verdict};
 use secrecy::zeroize::Zeroizing;
 
-use crate::intruder::{Candidate, Intruder, copy};
+use crate::intruder::{Candidate, called, copy};
 use crate::stage::{Node, Plan, Stage, ada};
 
 const GLOBAL: &str = "global_cntl_1";
@@ -92,7 +92,7 @@ async fn attack_3_of_a_hundred_that_race_with_one_token_one_comes_in() {
         racers.push((racer, response));
     }
     for (racer, response) in &mut racers {
-        racer.intruder.say(&stage, GLOBAL, response).await;
+        racer.intruder.say(GLOBAL, response).await;
     }
     let (mut inside, mut outside) = (0, 0);
     for (racer, _) in &mut racers {
@@ -183,21 +183,21 @@ async fn attack_7_a_challenge_is_answered_in_time_once_and_by_its_own() {
     let mut owner = regional(&mut stage, &token).await;
     let response = owner.prove(&stage).await.unwrap();
     let mut thief = regional(&mut stage, &token).await;
-    assert_eq!(refused(thief.respond(&stage, &response).await), Reason::TempIdMismatch);
+    assert_eq!(refused(thief.respond(&response).await), Reason::TempIdMismatch);
     assert_eq!(global.events(EventType::SecurityAlert).len(), 1);
     untouched(&global, &token);
 
     // Late.
     stage.seconds(31).await;
-    assert_eq!(refused(owner.respond(&stage, &response).await), Reason::ChallengeExpired);
+    assert_eq!(refused(owner.respond(&response).await), Reason::ChallengeExpired);
     untouched(&global, &token);
     assert_eq!(global.refusals()[..1], ["TEMP_ID_MISMATCH"]);
     assert!(global.refusals().contains(&"CHALLENGE_EXPIRED".to_owned()));
 
     // Twice.
     let response = owner.prove(&stage).await.unwrap();
-    granted(owner.respond(&stage, &response).await);
-    assert_eq!(refused(owner.respond(&stage, &response).await), Reason::UnknownChallenge);
+    granted(owner.respond(&response).await);
+    assert_eq!(refused(owner.respond(&response).await), Reason::UnknownChallenge);
     assert_eq!(global.children().len(), 1);
 
     // Never: it is told once.
@@ -217,12 +217,12 @@ async fn attack_8_a_signature_over_something_else_is_none() {
     let global = stage.global().await;
     let token = global.token(Role::Regional, "zone-A").await;
     let mut candidate = regional(&mut stage, &token).await;
-    candidate.ask(&stage).await;
+    candidate.ask().await;
     let challenge = candidate.intruder.hear::<Challenge>().await.unwrap();
     let response = candidate.joiner.challenge(&challenge, &candidate.intruder.key, stage.now()).unwrap();
     let bare = candidate.intruder.key.sign(challenge.body.server_nonce.as_bytes());
     let forged = ChallengeResponse { signature: bare, ..response };
-    assert_eq!(refused(candidate.respond(&stage, &forged).await), Reason::InvalidSignature);
+    assert_eq!(refused(candidate.respond(&forged).await), Reason::InvalidSignature);
     assert_eq!(global.refusals(), ["INVALID_SIGNATURE"]);
     assert_eq!(global.events(EventType::SecurityAlert).len(), 1);
     untouched(&global, &token);
@@ -236,7 +236,7 @@ async fn attack_9_and_11_a_false_parent_gets_no_proof() {
     stage.bus.detach(&GLOBAL.parse().unwrap());
     let entropy = stage.entropy();
     let key = crate::stage::new_key(entropy.as_ref());
-    let mut impostor = Intruder::called(&stage, GLOBAL.parse().unwrap(), key, std::sync::Arc::clone(&entropy)).await;
+    let mut impostor = called(&stage, GLOBAL.parse().unwrap(), key, std::sync::Arc::clone(&entropy)).await;
     let joiner = stage.node(Plan::below(GLOBAL, Role::Regional, Some(copy(&token))));
     let request = impostor.hear::<pdsno::wire::validation::ValidationRequest>().await.unwrap();
     let own = crate::stage::new_key(entropy.as_ref());
@@ -261,7 +261,7 @@ async fn attack_9_and_11_a_false_parent_gets_no_proof() {
             parent_id: GLOBAL.parse().unwrap(),
             parent,
         };
-        impostor.say(&stage, request.body.temp_id.as_str(), &challenge).await;
+        impostor.say(request.body.temp_id.as_str(), &challenge).await;
         assert!(impostor.hear::<ChallengeResponse>().await.is_none());
     }
     assert_eq!(joiner.state(), "PENDING_VALIDATION");
@@ -280,9 +280,9 @@ async fn attack_10_ten_thousand_requests_of_one_source_hold_nobody_up() {
     let mut noisy = regional(&mut stage, &token).await;
     let mut quiet = regional(&mut stage, &token).await;
     let before = stage.now();
-    let request = noisy.ask(&stage).await;
+    let request = noisy.ask().await;
     for _ in 1..10_000 {
-        noisy.intruder.say(&stage, GLOBAL, &request).await;
+        noisy.intruder.say(GLOBAL, &request).await;
         // The bus has a bound of its own; here it is the parent's that is looked at.
         tokio::task::yield_now().await;
         tokio::task::yield_now().await;
@@ -422,10 +422,10 @@ async fn attack_17_the_old_key_is_refused_when_the_new_one_was_used() {
 
     stage.bus.detach(&"regional_cntl_zoneA_1".parse().unwrap());
     let entropy = stage.entropy();
-    let mut thief = Intruder::called(&stage, "regional_cntl_zoneA_1".parse().unwrap(), old, entropy).await;
+    let mut thief = called(&stage, "regional_cntl_zoneA_1".parse().unwrap(), old, entropy).await;
     thief.epoch = epoch;
     stage.seconds(120).await;
-    thief.say(&stage, GLOBAL, &ValidationAck { serial: global.children()[0].serial }).await;
+    thief.say(GLOBAL, &ValidationAck { serial: global.children()[0].serial }).await;
     stage.seconds(120).await;
     let told = global.events(EventType::MessageRefused);
     assert!(told.iter().any(|event| event.payload["reason"] == "CERTIFICATE_RETIRED"), "{told:?}");
@@ -445,7 +445,7 @@ async fn what_is_blocked_is_refused_before_anything_is_computed() {
         by: ada(),
     };
     global.registry.send(change(Some("stolen"))).await.unwrap().unwrap();
-    candidate.ask(&stage).await;
+    candidate.ask().await;
     assert!(candidate.intruder.hear::<ValidationResult>().await.is_none());
     untouched(&global, &token);
     global.registry.send(change(None)).await.unwrap().unwrap();
@@ -461,7 +461,7 @@ async fn a_proof_of_nothing_is_a_wrong_proof() {
     let mut candidate = regional(&mut stage, &token).await;
     let response = candidate.prove(&stage).await.unwrap();
     let forged = ChallengeResponse { token_hmac: HmacTag::from_bytes([0; 32]), ..response };
-    assert_eq!(refused(candidate.respond(&stage, &forged).await), Reason::InvalidBootstrapToken);
+    assert_eq!(refused(candidate.respond(&forged).await), Reason::InvalidBootstrapToken);
     assert_eq!(global.reader.token(token.id).unwrap().unwrap().wrong_attempts, 1);
     nobody(&global);
 }

@@ -81,7 +81,7 @@ async fn died(stage: &mut Stage, table: &str, moment: &str) -> bool {
     let response = candidate.prove(stage).await.unwrap();
     let trap = format!("CREATE TRIGGER trap {moment} ON {table} BEGIN SELECT RAISE(ROLLBACK, 'killed'); END");
     Connection::open(&path).unwrap().execute_batch(&trap).unwrap();
-    let verdict = candidate.respond(stage, &response).await;
+    let verdict = candidate.respond(&response).await;
     let got = matches!(&verdict, Some(Verdict::Validated(_)));
     assert_eq!(admitted(&global, &candidate), usize::from(got), "{moment} {table}: {verdict:?}");
 

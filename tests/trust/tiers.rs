@@ -21,7 +21,7 @@ use pdsno::wire::transcript::{Transcript, token_key};
 use pdsno::wire::validation::{Challenge, ChallengeResponse, ValidationAck, ValidationRequest, Verdict};
 use secrecy::zeroize::Zeroizing;
 
-use crate::intruder::{Candidate, Intruder};
+use crate::intruder::{Candidate, called, newcomer};
 use crate::stage::{Node, Plan, Stage};
 
 const GLOBAL: &str = "global_cntl_1";
@@ -82,10 +82,10 @@ async fn asked(
     let token = BootstrapToken { pin: root.row().unwrap().pin, ..token };
     let mut candidate = Candidate::new(stage, parent, role, region, token).await;
     // What it would not believe of a parent of the wrong tier is left out: only the parent is looked at.
-    candidate.ask(stage).await;
+    candidate.ask().await;
     let challenge = candidate.intruder.hear::<Challenge>().await.unwrap();
     let response = proofs(&candidate, &challenge.body, MessageType::ChallengeResponse, role, region);
-    reason(candidate.respond(stage, &response).await)
+    reason(candidate.respond(&response).await)
 }
 
 /// Proofs over this conversation as if for a message of this type, whatever the joiner thinks of the parent.
@@ -126,10 +126,10 @@ async fn attack_8_a_signature_for_another_message_type_is_none() {
     for (tried, message_type) in [MessageType::RenewalRequest, MessageType::ValidationRequest].into_iter().enumerate() {
         let token = global.token(Role::Regional, "zone-A").await;
         let mut candidate = Candidate::new(&mut stage, GLOBAL, Role::Regional, "zone-A", token).await;
-        candidate.ask(&stage).await;
+        candidate.ask().await;
         let challenge = candidate.intruder.hear::<Challenge>().await.unwrap();
         let forged = proofs(&candidate, &challenge.body, message_type, Role::Regional, "zone-A");
-        assert_eq!(reason(candidate.respond(&stage, &forged).await), Reason::InvalidSignature);
+        assert_eq!(reason(candidate.respond(&forged).await), Reason::InvalidSignature);
         assert_eq!(global.refusals(), vec!["INVALID_SIGNATURE"; tried + 1]);
         assert_eq!(global.events(EventType::SecurityAlert).len(), tried + 1);
         assert_eq!(global.reader.token(candidate.token().id).unwrap().unwrap().used, None);
@@ -149,25 +149,25 @@ async fn attack_9_a_challenge_that_another_parent_passes_on_is_no_use() {
 
     // The second parent stands between a joiner that was sent to it and the first parent.
     let entropy = stage.entropy();
-    let mut between = Intruder::called(&stage, row.id.clone(), key, Arc::clone(&entropy)).await;
+    let mut between = called(&stage, row.id.clone(), key, Arc::clone(&entropy)).await;
     let token = regional.token(Role::Local, "zone-A").await;
     let id = token.id;
     let joiner = stage.node(Plan::below(row.id.as_str(), Role::Local, Some(token)));
     let request = between.hear::<ValidationRequest>().await.unwrap().body;
-    let mut guise = Intruder::new(&mut stage).await;
+    let mut guise = newcomer(&mut stage).await;
     let asked = ValidationRequest { temp_id: guise.id.clone(), public_key: guise.key.public_key(), ..request.clone() };
-    guise.say(&stage, REGIONAL, &asked).await;
+    guise.say(REGIONAL, &asked).await;
     let challenge = guise.hear::<Challenge>().await.unwrap().body;
 
     // As it is, the joiner does not believe it; dressed up, its proofs are for the second parent.
-    between.say(&stage, request.temp_id.as_str(), &challenge).await;
+    between.say(request.temp_id.as_str(), &challenge).await;
     assert!(between.hear::<ChallengeResponse>().await.is_none());
     assert_eq!(joiner.events(EventType::MembershipRefused)[0].payload["reason"], "UNTRUSTED_PARENT");
     let parent: Chain = serde_json::from_str(row.chain.as_str()).unwrap();
     let dressed = Challenge { parent_id: row.id.clone(), parent, ..challenge };
-    between.say(&stage, request.temp_id.as_str(), &dressed).await;
+    between.say(request.temp_id.as_str(), &dressed).await;
     let response = between.hear::<ChallengeResponse>().await.unwrap().body;
-    guise.say(&stage, REGIONAL, &ChallengeResponse { temp_id: guise.id.clone(), ..response }).await;
+    guise.say(REGIONAL, &ChallengeResponse { temp_id: guise.id.clone(), ..response }).await;
     stage.seconds(1).await;
     assert_eq!(regional.refusals(), ["INVALID_SIGNATURE"]);
     assert_eq!(regional.events(EventType::SecurityAlert).len(), 1);
@@ -230,7 +230,7 @@ async fn attack_13_a_delegation_is_for_its_zone_and_its_time() {
     let mut candidate = Candidate::new(&mut stage, REGIONAL, Role::Local, "zone-A", token).await;
     let response = candidate.prove(&stage).await.unwrap();
     stage.seconds(15).await;
-    assert_eq!(reason(candidate.respond(&stage, &response).await), Reason::DelegationInvalid);
+    assert_eq!(reason(candidate.respond(&response).await), Reason::DelegationInvalid);
     assert_eq!(regional.refusals(), ["REGION_NOT_SERVED_BY_THIS_RC", "DELEGATION_INVALID"]);
     assert_eq!(regional.reader.token(id).unwrap().unwrap().used, None);
     nobody(&regional, 0);

@@ -19,7 +19,7 @@ use pdsno::wire::refused::MessageRefused;
 use pdsno::wire::statement::Chain;
 use pdsno::wire::validation::{ParentRenewed, ValidationAck, ValidationRequest, ValidationResult, Verdict};
 
-use crate::intruder::{Candidate, Intruder};
+use crate::intruder::{Candidate, called, newcomer};
 use crate::stage::{Node, Plan, Stage, ada, new_key};
 
 const GLOBAL: &str = "global_cntl_1";
@@ -123,10 +123,10 @@ async fn nobody_but_the_parent_stops_a_controller_and_only_by_its_own_key() {
     let chain: Chain = serde_json::from_str(global.row().unwrap().chain.as_str()).unwrap();
     let key = new_key(entropy.as_ref());
     stage.bus.detach(&GLOBAL.parse().unwrap());
-    let mut liar = Intruder::called(&stage, GLOBAL.parse().unwrap(), key, entropy).await;
+    let mut liar = called(&stage, GLOBAL.parse().unwrap(), key, entropy).await;
     liar.epoch = regional.row().unwrap().epoch;
-    liar.say(&stage, REGIONAL, &word(Reason::ControllerRevoked, own_key(&regional), Some(chain.clone()))).await;
-    liar.say(&stage, REGIONAL, &ParentRenewed { chain }).await;
+    liar.say(REGIONAL, &word(Reason::ControllerRevoked, own_key(&regional), Some(chain.clone()))).await;
+    liar.say(REGIONAL, &ParentRenewed { chain }).await;
     stage.seconds(1).await;
     assert_eq!(
         (regional.status()["state"].clone(), regional.status()["remedy"].clone()),
@@ -179,16 +179,16 @@ async fn a_joiner_is_stopped_by_nobody_but_a_parent_below_the_pin() {
     stage.bus.detach(&GLOBAL.parse().unwrap());
     let entropy = stage.entropy();
     let key = new_key(entropy.as_ref());
-    let mut liar = Intruder::called(&stage, GLOBAL.parse().unwrap(), key, entropy).await;
+    let mut liar = called(&stage, GLOBAL.parse().unwrap(), key, entropy).await;
     let (joiner, own) = joiner(&mut stage, &global).await;
     let request = liar.hear::<ValidationRequest>().await.unwrap();
     let temp_id = request.body.temp_id.as_str();
     for parent in [None, Some(chain.clone())] {
-        liar.say(&stage, temp_id, &word(Reason::Blocklisted, own, parent)).await;
+        liar.say(temp_id, &word(Reason::Blocklisted, own, parent)).await;
     }
     let refused = pdsno::wire::validation::Refused { reason: Reason::Blocklisted, detail: String::new() };
     let (client_nonce, verdict) = (Some(request.body.client_nonce), Verdict::Rejected(refused));
-    liar.say(&stage, temp_id, &ValidationResult { public_key: own, client_nonce, parent: chain, verdict }).await;
+    liar.say(temp_id, &ValidationResult { public_key: own, client_nonce, parent: chain, verdict }).await;
     stage.seconds(60).await;
     assert_eq!(joiner.state(), "PENDING_VALIDATION", "{}", joiner.status());
     assert!(joiner.status()["attempt"].as_u64().unwrap() > 1);
@@ -198,10 +198,10 @@ async fn a_joiner_is_stopped_by_nobody_but_a_parent_below_the_pin() {
 async fn a_flood_of_a_blocked_source_is_answered_once_a_second() {
     let mut stage = Stage::new();
     let global = stage.global().await;
-    let mut noisy = Intruder::new(&mut stage).await;
+    let mut noisy = newcomer(&mut stage).await;
     block(&global, noisy.key.public_key(), Some("noise")).await;
     for _ in 0..100 {
-        noisy.say(&stage, GLOBAL, &ValidationAck { serial: global.row().unwrap().serial }).await;
+        noisy.say(GLOBAL, &ValidationAck { serial: global.row().unwrap().serial }).await;
         tokio::task::yield_now().await;
     }
     let mut answers = 0;
