@@ -11,7 +11,7 @@ use std::path::Path;
 use anyhow::{Context as _, anyhow};
 
 use crate::actors::audit::Tiles;
-use crate::actors::log_check::{Extent, LogCheck, check_log};
+use crate::actors::log_check::{Extent, LogCheck, check_hashes, check_log};
 use crate::actors::nib::Freeze;
 use crate::algorithms::audit::examine::{Examiner, Grounds, Keys};
 use crate::algorithms::audit::frontier::Frontier;
@@ -125,7 +125,8 @@ fn signed(head: &StoredHead) -> Result<SignedCheckpoint, Failure> {
     read.with_context(|| format!("the stored head of {} entries cannot be read", head.size)).map_err(Failure::Failed)
 }
 
-/// Verifies the whole log of a NIB, with everything that is stored of its tree.
+/// Verifies the whole log of a NIB, with everything that is stored of its tree, and that its events are
+/// told as they were sealed.
 ///
 /// # Errors
 /// [`Failure::Usage`] when the controller has no log yet, [`Failure::Failed`] when the NIB cannot be read.
@@ -157,6 +158,8 @@ pub fn verify_own(reader: &dyn NibReader) -> Result<Examination, Failure> {
     })?;
     let mut examination = examiner.finish(&[]);
     own_tail(&mut examination, newest, beyond);
+    // An entry is one thing, what is told of it another: who asks for events gets rows beside the log.
+    examination.take_in(check_hashes(reader).map_err(Failure::failed)?);
     Ok(examination)
 }
 

@@ -6,6 +6,7 @@ mod event;
 use crate::algorithms::audit::frontier::Frontier;
 use crate::algorithms::audit::keys::Keyring;
 use crate::algorithms::audit::meaning::Replay;
+use crate::algorithms::audit::startup::Fault;
 use crate::algorithms::audit::verify::{Link, Report, Standing, Stored, Trust, Verdict, Verifier};
 use crate::domain::entry::Entry;
 use crate::domain::key::PublicKey;
@@ -65,6 +66,23 @@ pub struct Examination {
     pub checked: Vec<String>,
     /// What was not.
     pub unchecked: Vec<String>,
+}
+
+impl Examination {
+    /// Takes in what a store's own check of a log found: that the events it tells, its places and its edge
+    /// are those of the entries. What comes after an entry that is wrong already proves nothing.
+    pub fn take_in(&mut self, kept: Result<u64, Fault>) {
+        match (kept, self.outcome) {
+            (Ok(entries), _) => self.checked.push(format!(
+                "{entries} events as they are told to who asks: what their entries say; the edge of the tree"
+            )),
+            (Err(fault), Outcome::NotVerified(Some(first))) if first <= fault.seq.number() => {}
+            (Err(fault), _) => {
+                self.findings.push(chain(&fault));
+                self.outcome = Outcome::NotVerified(Some(fault.seq.number()));
+            }
+        }
+    }
 }
 
 /// The keys for one log.
@@ -240,5 +258,49 @@ pub fn hear(keyring: &mut Keyring, entry: &Entry, beside: Option<&[u8]>) {
             }
         }
         (crate::domain::entry::Payload::Beside(_), None) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::algorithms::audit::startup::FaultReason;
+    use crate::domain::event::EventSeq;
+
+    fn examined(outcome: Outcome) -> Examination {
+        let origin = "pdsno/lab/global_cntl_1".parse().unwrap();
+        Examination { origin, outcome, findings: Vec::new(), checked: Vec::new(), unchecked: Vec::new() }
+    }
+
+    fn fault(seq: u64) -> Fault {
+        Fault { seq: EventSeq::from_number(seq), reason: FaultReason::Event("subject") }
+    }
+
+    #[test]
+    fn a_log_whose_entries_hold_is_not_verified_when_its_events_say_something_else() {
+        let mut examination = examined(Outcome::Verified);
+        examination.take_in(Err(fault(7)));
+        assert_eq!(examination.outcome, Outcome::NotVerified(Some(7)));
+        assert_eq!(examination.findings, ["entry 7 of the event log: its event has another subject"]);
+        assert!(examination.checked.is_empty());
+    }
+
+    #[test]
+    fn the_first_bad_entry_is_the_first_of_both_checks() {
+        for (before, found, first) in [(Some(9), 7, 7), (Some(7), 7, 7), (Some(5), 7, 5), (None, 7, 7)] {
+            let mut examination = examined(Outcome::NotVerified(before));
+            examination.take_in(Err(fault(found)));
+            assert_eq!(examination.outcome, Outcome::NotVerified(Some(first)), "{before:?}");
+        }
+    }
+
+    #[test]
+    fn that_the_events_were_compared_is_said_and_excuses_nothing() {
+        for outcome in [Outcome::Verified, Outcome::NotVerified(Some(3))] {
+            let mut examination = examined(outcome);
+            examination.take_in(Ok(12));
+            assert_eq!((examination.outcome, examination.checked.len()), (outcome, 1));
+            assert!(examination.checked[0].contains("12 events"), "{:?}", examination.checked);
+        }
     }
 }
