@@ -257,6 +257,9 @@ impl AuditActor {
 
     /// Signs no head any more, and lets nothing more be written.
     fn halt(&mut self, why: String, ctx: &mut Context<Self>) {
+        if self.halted.is_some() {
+            return;
+        }
         error!(reason = %why, "the event log does not hold; nothing more is written or signed");
         let freeze = self.outlets.freeze.clone();
         self.halted = Some(why.clone());
@@ -407,12 +410,11 @@ impl Handler<Delivered<CheckpointAnswer>> for AuditActor {
     type Result = AtomicResponse<Self, ()>;
 
     fn handle(&mut self, message: Delivered<CheckpointAnswer>, _: &mut Self::Context) -> Self::Result {
-        let (Some(own), None) = (self.own.clone(), &self.halted) else {
-            return AtomicResponse::new(Box::pin(fut::ready(())));
-        };
+        let Some(own) = self.own.clone() else { return AtomicResponse::new(Box::pin(fut::ready(()))) };
+        let is_halted = self.halted.is_some();
         let from = message.header.sender_id.clone();
         let proven_from = self.shown.get(&from).and_then(|shown| shown.sent).map(|(_, old, _)| old);
-        let work = own::take_answer(self.nib.clone(), own, message, proven_from, self.clock.now());
+        let work = own::take_answer(self.nib.clone(), own, message, proven_from, is_halted, self.clock.now());
         AtomicResponse::new(Box::pin(
             work.into_actor(self).map(move |answered, this, ctx| this.answered(&from, answered, ctx)),
         ))

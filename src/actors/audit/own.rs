@@ -194,6 +194,7 @@ pub(super) async fn requests(
 }
 
 /// What became of an answer.
+#[derive(Debug, PartialEq)]
 pub(super) enum Answered {
     /// The witness has this size.
     Cosigned { size: u64 },
@@ -205,6 +206,17 @@ pub(super) enum Answered {
     Ignored,
 }
 
+/// What a log that signs nothing more still does about an answer: it writes nothing, but a witness that has
+/// seen another history is shown what is here, each of them. They keep the evidence.
+fn last_words((_, answered): (Vec<Change>, Answered)) -> (Vec<Change>, Answered) {
+    let shows = match &answered {
+        Answered::ProveFrom { .. } => true,
+        Answered::Broken { confession, .. } => confession.is_some(),
+        Answered::Cosigned { .. } | Answered::Ignored => false,
+    };
+    (Vec::new(), if shows { answered } else { Answered::Ignored })
+}
+
 /// Stores a cosignature, or finds out what a refusal means. `proven_from` is the size that the last
 /// request to this witness was proven from.
 pub(super) async fn take_answer(
@@ -212,6 +224,7 @@ pub(super) async fn take_answer(
     own: Arc<Own>,
     message: Delivered<CheckpointAnswer>,
     proven_from: Option<u64>,
+    is_halted: bool,
     now: Timestamp,
 ) -> Result<Answered, NibError> {
     let Delivered { header, body, key, .. } = message;
@@ -224,7 +237,7 @@ pub(super) async fn take_answer(
             Ok((is_witness, reader.head(&seen.origin())?, reader.edge()?.size))
         }
     };
-    nib.decide(look, |(is_witness, head, here): (bool, Option<StoredHead>, u64)| {
+    let decide = |(is_witness, head, here): (bool, Option<StoredHead>, u64)| {
         let ignored = (Vec::new(), Answered::Ignored);
         let Some(head) = head.filter(|_| is_witness && body.origin == own.origin()) else { return ignored };
         match &body.answer {
@@ -240,7 +253,9 @@ pub(super) async fn take_answer(
                 }
                 Conflict::ProveFrom(_) => ignored,
                 Conflict::Truncated { here, seen } => {
-                    let why = format!("the log has {here} entries, and {from} has seen {seen}: it was cut off, or an old copy was restored");
+                    let why = format!(
+                        "the log has {here} entries, and {from} has seen {seen}: it was cut off, or an old copy was restored"
+                    );
                     let request = read(&head).ok().map(|checkpoint| {
                         let request = AddCheckpoint { old: seen, proof: Vec::new(), checkpoint };
                         Box::new(Checkpoint { request: Request(request) })
@@ -257,8 +272,8 @@ pub(super) async fn take_answer(
             | WitnessAnswer::Backwards
             | WitnessAnswer::Unproven => ignored,
         }
-    })
-    .await
+    };
+    nib.decide(look, |seen| if is_halted { last_words(decide(seen)) } else { decide(seen) }).await
 }
 
 /// Adds a cosignature to the newest head, if it is of that head, right, and not there yet.
@@ -284,4 +299,41 @@ fn cosigned(
     let after = Some(head.size);
     let head = StoredHead { note: note.to_string(), ..head };
     Some((vec![Change::Log(LogChange::PutHead { head, after })], answered))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn change() -> Vec<Change> {
+        vec![Change::Append(NewEvent {
+            event_type: EventType::LogCorrupt,
+            actor: "global_cntl_1".to_owned(),
+            subject: "pdsno/lab/global_cntl_1".to_owned(),
+            timestamp: Timestamp::from_millis(0),
+            payload: json!({}),
+        })]
+    }
+
+    fn head() -> StoredHead {
+        let (origin, note) = ("pdsno/lab/global_cntl_1".parse().unwrap(), String::new());
+        StoredHead { origin, kind: HeadKind::Own, size: 7, note, at: Timestamp::from_millis(0) }
+    }
+
+    #[test]
+    fn a_log_that_is_halted_writes_nothing_and_still_proves_what_it_has() {
+        let told = last_words((change(), Answered::ProveFrom { size: 5, head: head() }));
+        assert_eq!(told, (Vec::new(), Answered::ProveFrom { size: 5, head: head() }));
+    }
+
+    #[test]
+    fn a_log_that_is_halted_has_nothing_to_do_with_other_answers() {
+        for answered in [
+            Answered::Cosigned { size: 7 },
+            Answered::Broken { why: "another history".to_owned(), confession: None },
+            Answered::Ignored,
+        ] {
+            assert_eq!(last_words((change(), answered)), (Vec::new(), Answered::Ignored));
+        }
+    }
 }
