@@ -20,25 +20,21 @@ use std::time::Duration;
 
 use actix::{Actor, Context, Handler, System};
 use pdsno::actors::identity::{Became, Own};
-use pdsno::actors::membership::MembershipSettings;
 use pdsno::actors::nib::{NibActor, READERS};
 use pdsno::actors::post::Carrier;
 use pdsno::actors::registry::IssueToken;
-use pdsno::actors::validation::Quotas;
 use pdsno::algorithms::audit::examine::Outcome;
 use pdsno::algorithms::validation::operator::TokenOrder;
 use pdsno::app::audit::verify_own;
 use pdsno::app::clock::SystemClock;
 use pdsno::app::entropy::SystemEntropy;
 use pdsno::app::keys::KeyFiles;
-use pdsno::app::node::{Node, NodeSettings, Surroundings};
+use pdsno::app::node::{Node, Surroundings};
 use pdsno::domain::change::Change;
-use pdsno::domain::controller::{Cluster, Role};
+use pdsno::domain::controller::Role;
 use pdsno::domain::event::EventType;
 use pdsno::domain::log::Sealer;
 use pdsno::domain::operator::Operator;
-use pdsno::domain::policy::{DiscoveryPolicy, Policy, Probing};
-use pdsno::domain::protocol::Protocol;
 use pdsno::domain::registry::{RegistryChange, Standing};
 use pdsno::domain::time::Clock;
 use pdsno::domain::token::TokenLifetime;
@@ -46,12 +42,14 @@ use pdsno::eastwest::bus::Bus;
 use pdsno::nib::sqlite::{OpenMode, SqliteNib, SqliteReader, check};
 use pdsno::nib::writer::NibWriter;
 use pdsno::nib::{Committed, EventQuery, NibError, NibReader, NibStore, RegistryReader};
-use pdsno::wire::validation::Metadata;
 use rusqlite::Connection;
 use rustix::process::{Resource, Rlimit, Signal, getpid, kill_process, setrlimit};
 use secrecy::ExposeSecret;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
+
+use crate::scene::controller::Place;
+use crate::vandal::{lay_traps, remove_traps};
 
 /// Set in the process that is to die: where, and in which folder.
 const VICTIM: &str = "PDSNO_TEST_DEATH";
@@ -156,42 +154,6 @@ impl NibStore for Doomed {
     }
 }
 
-/// Counts the rows that are written from now on; at this one, far more is written than a cache holds.
-fn lay_traps(path: &Path, row: u64) {
-    let sql = Connection::open(path).unwrap();
-    let mut tables = sql
-        .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%' ORDER BY name")
-        .unwrap();
-    let tables: Vec<String> = tables.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap();
-    sql.execute_batch("BEGIN; CREATE TABLE trap_rows (one); CREATE TABLE trap_weight (octets)").unwrap();
-    for table in tables {
-        for (number, moment) in ["BEFORE", "AFTER"].iter().enumerate() {
-            for verb in ["INSERT", "UPDATE", "DELETE"] {
-                let trap = format!(
-                    "CREATE TRIGGER trap_{table}_{verb}_{number} {moment} {verb} ON {table} BEGIN \
-                     INSERT INTO trap_rows VALUES (1); \
-                     INSERT INTO trap_weight SELECT zeroblob(64 << 20) WHERE (SELECT count(*) FROM trap_rows) = {row}; \
-                     END"
-                );
-                sql.execute_batch(&trap).unwrap();
-            }
-        }
-    }
-    sql.execute_batch("COMMIT").unwrap();
-}
-
-fn remove_traps(path: &Path) {
-    let sql = Connection::open(path).unwrap();
-    let mut traps = sql
-        .prepare("SELECT type, name FROM sqlite_schema WHERE name LIKE 'trap\\_%' ESCAPE '\\' ORDER BY type DESC")
-        .unwrap();
-    let traps: Vec<(String, String)> =
-        traps.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap().collect::<Result<_, _>>().unwrap();
-    for (kind, name) in traps {
-        sql.execute_batch(&format!("DROP {kind} {name}")).unwrap();
-    }
-}
-
 /// Tells the test who a controller became.
 struct Door(Option<oneshot::Sender<Arc<Own>>>);
 
@@ -231,19 +193,9 @@ impl House {
     async fn start(&self, bus: &Bus, role: Role, store: Box<dyn NibStore>) -> (Node, oneshot::Receiver<Arc<Own>>) {
         let is_global = role == Role::Global;
         let token = || fs::read_to_string(self.0.join("token")).unwrap().parse().unwrap();
-        let settings = NodeSettings {
-            membership: MembershipSettings {
-                cluster: Cluster::default(),
-                role,
-                region: (!is_global).then(|| "zone-A".parse().unwrap()),
-                parent: (!is_global).then(|| "global_cntl_1".parse().unwrap()),
-                metadata: Metadata::default(),
-            },
-            quotas: Quotas { regional: 8, local: 64 },
-            freshness: Duration::from_secs(300),
-            policy: policy(),
-            discovery: None,
-        };
+        let region = (!is_global).then(|| "zone-A".parse().unwrap());
+        let parent = (!is_global).then(|| "global_cntl_1".parse().unwrap());
+        let settings = Place { role, region, subnets: Vec::new() }.settings(parent);
         let readers = (0..READERS).map(|_| store.reader().unwrap()).collect();
         let port = bus.port().start();
         let folder = self.0.join(role.to_string());
@@ -353,20 +305,6 @@ impl House {
             let examination = verify_own(&self.reader(tier)).unwrap();
             assert_eq!(examination.outcome, Outcome::Verified, "{death:?}: {:?}", examination.findings);
         }
-    }
-}
-
-fn policy() -> Policy {
-    Policy {
-        discovery: DiscoveryPolicy {
-            interval: Duration::from_secs(300),
-            missed_cycles_before_inactive: 3,
-            protocols: vec![Protocol::Arp],
-            probing: Probing::default(),
-        },
-        lc_report_timeout: Duration::from_secs(600),
-        emergency_rate_limit_per_hour: 5,
-        discovery_spike_threshold: 50,
     }
 }
 

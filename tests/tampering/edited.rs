@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::time::Instant;
 
 use pdsno::app::clock::SystemClock;
 use pdsno::domain::time::Clock as _;
@@ -12,7 +13,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::handle::Daemon;
-use crate::program::{Ran, Tested, pdsno, run};
+use crate::program::{LIMIT, Ran, Tested, pdsno, run};
 use crate::site::{HOSTS, Site, TIERS};
 use crate::vandal::{alter, flip, forge};
 
@@ -130,11 +131,13 @@ fn started(site: &Site, bad: &BTreeMap<&str, String>) -> Tested {
     }
     for role in bad.keys() {
         // As soon as its socket answers.
+        let deadline = Instant::now() + LIMIT;
         let live = loop {
             let status = site.json(&["status", "--as", role])?;
             if status["live"]["log"].is_object() {
                 break status["live"].clone();
             }
+            assert!(Instant::now() < deadline, "{role}: {status}");
         };
         assert_eq!(live["log"]["state"], "LOG_CORRUPT", "{role}");
     }

@@ -120,3 +120,39 @@ pub fn rows(path: &Path, questions: &[&str]) -> Vec<String> {
     }
     told
 }
+
+/// Counts the rows that are written from now on; at this one, far more is written than a cache holds.
+pub fn lay_traps(path: &Path, row: u64) {
+    let sql = Connection::open(path).unwrap();
+    let mut tables = sql
+        .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%' ORDER BY name")
+        .unwrap();
+    let tables: Vec<String> = tables.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap();
+    sql.execute_batch("BEGIN; CREATE TABLE trap_rows (one); CREATE TABLE trap_weight (octets)").unwrap();
+    for table in tables {
+        for (number, moment) in ["BEFORE", "AFTER"].iter().enumerate() {
+            for verb in ["INSERT", "UPDATE", "DELETE"] {
+                let trap = format!(
+                    "CREATE TRIGGER trap_{table}_{verb}_{number} {moment} {verb} ON {table} BEGIN \
+                     INSERT INTO trap_rows VALUES (1); \
+                     INSERT INTO trap_weight SELECT zeroblob(64 << 20) WHERE (SELECT count(*) FROM trap_rows) = {row}; \
+                     END"
+                );
+                sql.execute_batch(&trap).unwrap();
+            }
+        }
+    }
+    sql.execute_batch("COMMIT").unwrap();
+}
+
+pub fn remove_traps(path: &Path) {
+    let sql = Connection::open(path).unwrap();
+    let mut traps = sql
+        .prepare("SELECT type, name FROM sqlite_schema WHERE name LIKE 'trap\\_%' ESCAPE '\\' ORDER BY type DESC")
+        .unwrap();
+    let traps: Vec<(String, String)> =
+        traps.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap().collect::<Result<_, _>>().unwrap();
+    for (kind, name) in traps {
+        sql.execute_batch(&format!("DROP {kind} {name}")).unwrap();
+    }
+}
