@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 
 use crate::algorithms::audit::frontier::Frontier;
 use crate::algorithms::audit::proof;
+use crate::algorithms::audit::verify::alone::Sound;
 use crate::domain::digest::Digest;
 use crate::domain::entry::Entry;
 use crate::domain::key::{PublicKey, Signature};
@@ -74,6 +75,8 @@ pub struct Link {
 pub struct Verifier<'a, S> {
     trust: Trust<'a, S>,
     tree: Frontier,
+    /// The keys that signed so far, in the order in which each was first used.
+    keys: Vec<PublicKey>,
     /// The first head that the entries have not reached.
     next_head: usize,
     /// Whether an entry is wrong; what follows it proves nothing.
@@ -95,7 +98,7 @@ impl<'a, S: Signers> Verifier<'a, S> {
             covered: None,
             findings: Vec::new(),
         };
-        let mut verifier = Self { trust, tree: before, next_head: 0, stopped: false, report };
+        let mut verifier = Self { trust, tree: before, keys: Vec::new(), next_head: 0, stopped: false, report };
         for head in heads {
             verifier.take_head(head);
         }
@@ -108,9 +111,14 @@ impl<'a, S: Signers> Verifier<'a, S> {
     }
 
     fn take_head(&mut self, signed: &SignedCheckpoint) {
-        let mut report = HeadReport { head: signed.head(), standing: Standing::Unchecked, cosigned: Vec::new() };
+        let mut report =
+            HeadReport { head: signed.head(), standing: Standing::Unchecked, cosigned: Vec::new(), unknown: 0 };
         match alone::head(&self.report.origin, &self.trust, signed) {
-            Ok(cosigned) => report.cosigned = cosigned,
+            Ok(cosigned) => {
+                // One is the log's own.
+                report.unknown = signed.note().signatures().len().saturating_sub(1 + cosigned.len());
+                report.cosigned = cosigned;
+            }
             Err(reason) => {
                 report.standing = Standing::Refused;
                 self.find(None, reason);
@@ -156,8 +164,9 @@ impl<'a, S: Signers> Verifier<'a, S> {
     }
 
     fn check(&mut self, stored: &Stored<'_>) -> Result<Entry, Reason> {
-        let (entry, leaf, particulars) =
+        let Sound { entry, leaf, key, particulars } =
             alone::entry(&self.report.origin, self.tree.size(), stored, self.trust.signers)?;
+        self.follow_keys(key)?;
         let tiles = self.tree.push(leaf);
         if let Some(stored) = stored.tiles {
             if stored.len() != tiles.len() {
@@ -172,6 +181,19 @@ impl<'a, S: Signers> Verifier<'a, S> {
         self.report.payloads += u64::from(particulars == Particulars::Compared);
         self.report.payloads_missing += u64::from(particulars == Particulars::Missing);
         Ok(entry)
+    }
+
+    /// A log has one writer with one key: from the first entry under the next one on, whoever still has
+    /// the old one, as long as its certificate may last, is not that writer.
+    fn follow_keys(&mut self, key: PublicKey) -> Result<(), Reason> {
+        if self.keys.last() == Some(&key) {
+            return Ok(());
+        }
+        if self.keys.contains(&key) {
+            return Err(Reason::GivenUp(key));
+        }
+        self.keys.push(key);
+        Ok(())
     }
 
     /// Compares the heads of the size that the tree has now.

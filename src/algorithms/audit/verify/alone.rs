@@ -4,6 +4,7 @@ use crate::algorithms::audit::verify::{Reason, Signers, Stored, Trust};
 use crate::algorithms::audit::{hash, proof};
 use crate::domain::digest::Digest;
 use crate::domain::entry::{Entry, Payload};
+use crate::domain::key::PublicKey;
 use crate::domain::origin::Origin;
 use crate::domain::time::Timestamp;
 use crate::domain::tree::TreeHead;
@@ -45,7 +46,7 @@ pub fn one<S: Signers>(
     stored: &Stored<'_>,
     proof: &TlogProof,
 ) -> Result<Proven, Reason> {
-    let (_, leaf, particulars) = entry(origin, proof.index, stored, trust.signers)?;
+    let Sound { leaf, particulars, .. } = entry(origin, proof.index, stored, trust.signers)?;
     let cosigned = head(origin, trust, &proof.checkpoint)?;
     let head = proof.checkpoint.head();
     proof::inclusion(&leaf, proof.index, &proof.path, &head)
@@ -53,13 +54,25 @@ pub fn one<S: Signers>(
     Ok(Proven { head, cosigned, particulars })
 }
 
-/// Checks an entry by itself, at its place in its log, and returns what it says and its leaf hash.
+/// An entry that is right by itself.
+pub(super) struct Sound {
+    /// What it says.
+    pub entry: Entry,
+    /// Its leaf hash.
+    pub leaf: Digest,
+    /// The key that signed it.
+    pub key: PublicKey,
+    /// Whether its particulars were checked.
+    pub particulars: Particulars,
+}
+
+/// Checks an entry by itself, at its place in its log.
 pub(super) fn entry<S: Signers>(
     origin: &Origin,
     place: u64,
     stored: &Stored<'_>,
     signers: &S,
-) -> Result<(Entry, Digest, Particulars), Reason> {
+) -> Result<Sound, Reason> {
     let entry = entry::decode(stored.body).map_err(Reason::Body)?;
     if entry.origin != *origin {
         return Err(Reason::OtherLog(entry.origin));
@@ -75,16 +88,16 @@ pub(super) fn entry<S: Signers>(
     if keys.is_empty() {
         return Err(Reason::UnknownActor(entry.actor));
     }
-    if !keys.iter().any(|key| entry::is_signed(stored.body, stored.signature, key)) {
-        return Err(Reason::Signature(entry.actor));
-    }
+    // The newest first: most entries are its.
+    let key = keys.iter().rfind(|key| entry::is_signed(stored.body, stored.signature, key));
+    let Some(key) = key.copied() else { return Err(Reason::Signature(entry.actor)) };
     let particulars = match (&entry.payload, stored.payload) {
         (Payload::Inside(_), _) => Particulars::Inside,
         (Payload::Beside(_), None) => Particulars::Missing,
         (Payload::Beside(digest), Some(octets)) if sha256(octets) == *digest => Particulars::Compared,
         (Payload::Beside(_), Some(_)) => return Err(Reason::Payload),
     };
-    Ok((entry, leaf, particulars))
+    Ok(Sound { entry, leaf, key, particulars })
 }
 
 /// Checks the signatures of a head, and returns who cosigned it and when.

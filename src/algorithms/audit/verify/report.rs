@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::algorithms::audit::proof::ProofRefused;
+use crate::domain::key::PublicKey;
 use crate::domain::origin::Origin;
 use crate::domain::time::Timestamp;
 use crate::domain::tree::TreeHead;
@@ -41,6 +42,8 @@ pub struct HeadReport {
     pub standing: Standing,
     /// Which known witnesses cosigned it, and when.
     pub cosigned: Vec<(KeyName, Timestamp)>,
+    /// How many signatures more it has, which nothing is known of.
+    pub unknown: usize,
 }
 
 /// How a signed head stands to the entries.
@@ -85,6 +88,9 @@ pub enum Reason {
     /// The signature is not its actor's.
     #[error("the signature is not that of {0:?}")]
     Signature(String),
+    /// A key that its owner had replaced by another one signed once more.
+    #[error("it is signed with the key {0}, after an entry that its owner signed with a later one")]
+    GivenUp(PublicKey),
     /// The stored leaf hash is not that of the body and the signature.
     #[error("the stored leaf hash is another entry's")]
     Leaf,

@@ -21,12 +21,12 @@ const NOW: Timestamp = Timestamp::from_millis(1_795_255_200_000);
 const ORIGIN: &str = "pdsno/prod/regional_cntl_zoneA_1";
 const WITNESS: &str = "pdsno/prod/global_cntl_1";
 
-/// The log's controller signs all entries.
-struct OneActor(PublicKey);
+/// The log's controller signs all entries, with either of its keys.
+struct OneActor([PublicKey; 2]);
 
 impl Signers for OneActor {
     fn keys(&self, entry: &Entry) -> &[PublicKey] {
-        if entry.actor == "regional_cntl_zoneA_1" { std::slice::from_ref(&self.0) } else { &[] }
+        if entry.actor == "regional_cntl_zoneA_1" { &self.0 } else { &[] }
     }
 }
 
@@ -61,8 +61,12 @@ impl Log {
     }
 
     fn append(&mut self, entry: &Entry) {
+        self.append_by(entry, 1);
+    }
+
+    fn append_by(&mut self, entry: &Entry, octet: u8) {
         let body = entry::encode(entry).unwrap();
-        let signature = entry::sign(&body, &key(1));
+        let signature = entry::sign(&body, &key(octet));
         let leaf = hash::leaf(&entry::leaf(&body, &signature));
         let tiles = self.tree.push(leaf);
         self.rows.push(Row { body, signature, leaf, tiles, payload: None });
@@ -103,7 +107,7 @@ fn head(head: TreeHead) -> SignedCheckpoint {
 fn verify(before: Frontier, rows: &[Row], heads: &[SignedCheckpoint], links: &[Link]) -> Report {
     let log = [VerifierKey::new(ORIGIN.parse().unwrap(), SignatureType::Ed25519, key(2).public_key())];
     let witnesses = [VerifierKey::new(WITNESS.parse().unwrap(), SignatureType::CosignatureV1, key(3).public_key())];
-    let signers = OneActor(key(1).public_key());
+    let signers = OneActor([1, 4].map(|octet| key(octet).public_key()));
     let trust = Trust { log: &log, witnesses: &witnesses, signers: &signers };
     let mut verifier = Verifier::new(ORIGIN.parse().unwrap(), trust, before, heads);
     for Row { body, signature, leaf, tiles, payload } in rows {
@@ -115,6 +119,25 @@ fn verify(before: Frontier, rows: &[Row], heads: &[SignedCheckpoint], links: &[L
 
 fn standings(report: &Report) -> Vec<(u64, Standing)> {
     report.heads.iter().map(|head| (head.head.size, head.standing)).collect()
+}
+
+#[test]
+fn a_key_that_was_given_up_signs_nothing_more() {
+    let log = |octets: &[u8]| {
+        let mut log = Log::default();
+        (0..).zip(octets).for_each(|(seq, octet)| log.append_by(&sample(seq), *octet));
+        log.sign();
+        log
+    };
+    for renewed in [&[1, 1, 4, 4][..], &[4, 1], &[4, 4]] {
+        let whole = 0..renewed.len() as u64;
+        assert_eq!(log(renewed).verify().verdict(), Verdict::Verified(whole), "{renewed:?}");
+    }
+    for (taken_up, bad) in [(&[1, 1, 4, 1, 1][..], 3), (&[4, 1, 1, 4], 3)] {
+        let report = log(taken_up).verify();
+        assert!(matches!(report.findings[0], Finding { seq: Some(seq), reason: Reason::GivenUp(_) } if seq == bad));
+        assert_eq!(report.verdict(), Verdict::Broken(Some(bad)), "{taken_up:?}");
+    }
 }
 
 fn flip(hash: Digest, bit: usize) -> Digest {
@@ -362,7 +385,7 @@ fn one_entry_is_verified_by_its_proof_and_by_nothing_less() {
         checkpoint: log.heads[0].clone(),
     };
     let keys = [VerifierKey::new(ORIGIN.parse().unwrap(), SignatureType::Ed25519, key(2).public_key())];
-    let signers = OneActor(key(1).public_key());
+    let signers = OneActor([1, 4].map(|octet| key(octet).public_key()));
     let check = |row: &Row, proof: &TlogProof, keys: &[VerifierKey]| {
         let Row { body, signature, .. } = row;
         let stored = Stored { body, signature, leaf: None, tiles: None, payload: row.payload.as_deref() };
