@@ -5,16 +5,20 @@ mod export;
 mod paths;
 mod prove;
 
+use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::Path;
 
 use anyhow::{Context as _, anyhow};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::actors::audit::Tiles;
 use crate::actors::log_check::{Extent, LogCheck, check_hashes, check_log};
 use crate::actors::nib::Freeze;
 use crate::algorithms::audit::examine::{Examiner, Grounds, Keys};
 use crate::algorithms::audit::frontier::Frontier;
+use crate::algorithms::audit::keys::Keyring;
 use crate::algorithms::audit::verify::Stored;
 use crate::app::failure::Failure;
 use crate::domain::digest::Digest;
@@ -22,7 +26,7 @@ use crate::domain::event::{EventSeq, EventType};
 use crate::domain::key::PublicKey;
 use crate::domain::log::{StoredEntry, StoredHead};
 use crate::domain::origin::Origin;
-use crate::domain::registry::Membership;
+use crate::domain::registry::{Membership, SignedDocument};
 use crate::domain::tree::{TILE_WIDTH, TileHash};
 use crate::nib::{EventQuery, NibError, NibReader};
 use crate::wire::canonical;
@@ -30,7 +34,7 @@ use crate::wire::checkpoint::SignedCheckpoint;
 use crate::wire::entry;
 use crate::wire::evidence::{self, ProofFile};
 use crate::wire::signature::fingerprint;
-use crate::wire::statement::Chain;
+use crate::wire::statement::{Chain, Claim, Statement};
 
 pub use crate::algorithms::audit::examine::{Examination, Outcome};
 pub use crate::domain::entry::Entry;
@@ -87,6 +91,34 @@ fn chains(reader: &dyn NibReader, author: &Author) -> Result<Vec<Chain>, Failure
     }
 }
 
+/// The certificates of those below who cosigned these heads: whoever gave them vouches for them, and nobody
+/// else's chain has them. What would not be believed below the trust root is left out, so that its
+/// cosignatures count as those of somebody unknown.
+fn witnesses(reader: &dyn NibReader, author: &Author, notes: &[SignedCheckpoint]) -> Result<Vec<Chain>, Failure> {
+    let names = notes.iter().flat_map(|note| note.note().signatures()).map(|signature| signature.name().as_str());
+    let mut found = Vec::new();
+    for name in names.collect::<BTreeSet<_>>() {
+        let Some((cluster, id)) = name.parse::<Origin>().ok().and_then(|origin| origin.parts()) else { continue };
+        let row = reader.controller(&id).map_err(Failure::failed)?;
+        let Some(row) = row.filter(|_| cluster == author.membership.cluster) else { continue };
+        let next = row.next.map(|next| (next.certificate, next.delegation));
+        for (certificate, delegation) in std::iter::once((row.certificate, row.delegation)).chain(next) {
+            let chain =
+                author.chain.extended(statement(&certificate)?, delegation.as_ref().map(statement).transpose()?);
+            if Keyring::new(author.root).learn(&chain).is_ok() {
+                found.push(chain);
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn statement<T: Claim + Serialize + DeserializeOwned>(document: &SignedDocument) -> Result<Statement<T>, Failure> {
+    canonical::read(document.as_str().as_bytes(), "the certificate of a controller below")
+        .context("the certificate of a controller below cannot be read")
+        .map_err(Failure::Failed)
+}
+
 /// Tells every entry of a range, in order.
 fn each_entry(
     reader: &dyn NibReader,
@@ -134,10 +166,11 @@ pub fn verify_own(reader: &dyn NibReader) -> Result<Examination, Failure> {
     let author = author(reader)?;
     let mut grounds = Grounds::new(author.root);
     grounds.learn(&chains(reader, &author)?);
-    let keys = Keys::new(&grounds, &author.origin);
     // The heads first: what is appended meanwhile is beyond them, and is no truncation.
     let notes = heads(reader, &author.origin, 0)?;
     let notes = notes.iter().map(signed).collect::<Result<Vec<_>, _>>()?;
+    grounds.learn(&witnesses(reader, &author, &notes)?);
+    let keys = Keys::new(&grounds, &author.origin);
     let newest = notes.iter().map(|note| note.head().size).max().unwrap_or_default();
     let edge = reader.edge().map_err(Failure::failed)?;
     let mut examiner = Examiner::new(author.origin, &grounds, &keys, Frontier::new(), &notes);

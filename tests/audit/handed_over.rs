@@ -2,8 +2,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use ct_merkle::mem_backed_tree::MemoryBackedTree;
+use pdsno::actors::identity::Own;
+use pdsno::algorithms::trust::authority::{Authority, Order};
 use pdsno::app::audit::{Outcome, export, extend, proof_text, prove, read_proof, verify_own, verify_paths, write_new};
 use pdsno::app::failure::Failure;
 use pdsno::app::maintenance::backup;
@@ -11,6 +14,8 @@ use pdsno::domain::change::Change;
 use pdsno::domain::event::EventType;
 use pdsno::domain::key::PublicKey;
 use pdsno::domain::log::{HeadKind, LogChange, StoredHead};
+use pdsno::domain::number::Serial;
+use pdsno::domain::registry::{Membership, RegistryChange, SignedDocument};
 use pdsno::nib::{NibReader, NibStore};
 use pdsno::wire::checkpoint::{Checkpoint, SignedCheckpoint};
 use pdsno::wire::entry;
@@ -20,7 +25,7 @@ use pdsno::wire::signature::{KeyPair, sha256};
 use proptest::prelude::*;
 use serde_json::json;
 
-use crate::scene::{GLOBAL, LOCAL, REGIONAL, at, chain, found, happened, key, open, own, sealer};
+use crate::scene::{EPOCH, GLOBAL, LOCAL, REGIONAL, at, chain, found, happened, key, open, own, sealer};
 
 /// A log at rest, with heads that another cosigned.
 struct Rest {
@@ -68,14 +73,19 @@ impl Rest {
 }
 
 fn signed_head(tier: &str, reader: &dyn NibReader) -> StoredHead {
+    let witness = if tier == REGIONAL { (GLOBAL, key(1)) } else { (REGIONAL, key(2)) };
+    signed_by(tier, reader, &key(chain(tier).1), witness)
+}
+
+/// The head of a log as it is, signed with this key and cosigned by another controller with its own.
+fn signed_by(tier: &str, reader: &dyn NibReader, pair: &KeyPair, by: (&str, KeyPair)) -> StoredHead {
     let origin = own(tier).origin();
     let edge = reader.edge().unwrap();
     let tree = pdsno::algorithms::audit::frontier::Frontier::from_peaks(edge.size, edge.peaks).unwrap();
-    let (pair, above) = (key(chain(tier).1), if tier == LOCAL { (REGIONAL, key(2)) } else { (GLOBAL, key(1)) });
-    let log = NoteSigner::new(origin.as_str().parse().unwrap(), SignatureType::Ed25519, &pair);
+    let log = NoteSigner::new(origin.as_str().parse().unwrap(), SignatureType::Ed25519, pair);
     let mut note = SignedCheckpoint::sign(&Checkpoint::new(origin.clone(), tree.head()), &log, at(2)).unwrap();
-    let name = own(above.0).origin().as_str().parse().unwrap();
-    let witness = NoteSigner::new(name, SignatureType::CosignatureV1, &above.1);
+    let name = own(by.0).origin().as_str().parse().unwrap();
+    let witness = NoteSigner::new(name, SignatureType::CosignatureV1, &by.1);
     note.add(witness.sign(note.note().text(), at(3))).unwrap();
     StoredHead { origin, kind: HeadKind::Own, size: edge.size, note: note.to_string(), at: at(2) }
 }
@@ -108,6 +118,49 @@ fn an_export_is_verified_with_the_root_key_alone() {
         assert_eq!(part.outcome, Outcome::Verified, "{:?}", part.findings);
         assert!(part.unchecked.iter().any(|line| line.contains("the 7 entries before")), "{:?}", part.unchecked);
     }
+}
+
+#[test]
+fn an_export_of_the_topmost_log_tells_which_of_those_below_cosigned_it() {
+    let rest = Rest::new(GLOBAL, &[10, 20]);
+    let unwitnessed = "no known witness cosigned the newest head";
+    let folder = rest.export(0, None);
+    let proof = rest.path("proof");
+    write_new(&proof, &proof_text(&prove(rest.reader.as_ref(), "4".parse().unwrap()).unwrap()).unwrap()).unwrap();
+    let witness = "cosigned by pdsno/prod/regional_cntl_zoneA_1 at";
+    for examination in
+        verify_paths(&[&folder, &proof], root()).unwrap().iter().chain([&verify_own(rest.reader.as_ref()).unwrap()])
+    {
+        assert_eq!(examination.outcome, Outcome::Verified, "{examination:?}");
+        assert!(examination.checked.iter().any(|line| line.contains(witness)), "{examination:?}");
+        assert!(!examination.unchecked.iter().any(|line| line.contains("another history")), "{examination:?}");
+    }
+    // Whoever takes the chain out, or has another root key, is told less.
+    edit(&folder, "chains.jsonl", |lines| drop(lines.pop()));
+    let examination = verify_paths(&[&folder], root()).unwrap().remove(0);
+    assert_eq!(examination.outcome, Outcome::Verified);
+    let unchecked = examination.unchecked.concat();
+    assert!(unchecked.contains(unwitnessed) && unchecked.contains("1 signature(s) on the newest head"), "{unchecked}");
+    assert!(!examination.checked.concat().contains("cosigned by"), "{examination:?}");
+}
+
+#[test]
+fn a_stranger_on_a_head_is_no_known_witness() {
+    let rest = Rest::new(GLOBAL, &[10]);
+    let mut store = open(&rest.path("pdsno.db"));
+    store.open_log(Box::new(sealer(&own(GLOBAL), 2))).unwrap();
+    let after = Some(rest.reader.edge().unwrap().size);
+    store.commit(&[Change::Append(happened(&own(GLOBAL).id, EventType::ConfigReloaded, "file", json!({})))]).unwrap();
+    // Under the name of the Regional Controller, with another key than its own.
+    let head = signed_by(GLOBAL, store.reader().unwrap().as_ref(), &key(1), (REGIONAL, key(9)));
+    store.commit(&[Change::Log(LogChange::PutHead { head, after })]).unwrap();
+    drop(store);
+    let examination = verify_paths(&[rest.export(0, None)], root()).unwrap().remove(0);
+    assert_eq!(examination.outcome, Outcome::Verified);
+    let unchecked = examination.unchecked.concat();
+    assert!(unchecked.contains("no known witness") && unchecked.contains("1 signature(s)"), "{unchecked}");
+    // The head before it is still known to be cosigned by who was let in.
+    assert!(examination.checked.concat().contains("cosigned by pdsno/prod/regional_cntl_zoneA_1 at"));
 }
 
 #[test]
@@ -353,6 +406,117 @@ fn the_command_line_says_what_was_found_by_its_exit_code() {
     edit(&folder.join("out"), "entries.jsonl", |lines| drop(lines.remove(7)));
     let (code, said) = run(&["audit", "verify", "out", "--root-key", &key]);
     assert!(code == Some(1) && said.contains("the first bad entry is 7"), "{said}");
+}
+
+/// A certificate for a next key, as the actors write it down: given under the old key, then used.
+fn renew(rest: &Rest, octet: u8) -> Own {
+    let mut own = own(REGIONAL);
+    let root = Authority { chain: chain(GLOBAL).0, key: Arc::new(key(1)) };
+    let order = Order {
+        name: REGIONAL.parse().unwrap(),
+        region: own.region.clone().unwrap(),
+        public_key: key(octet).public_key(),
+        serial: Serial::from_number(octet.into()),
+        max_local_controllers: 64,
+    };
+    let (certificate, delegation) = root.issue(order, EPOCH, at(1)).unwrap();
+    own.chain = root.chain.extended(certificate, delegation);
+    own.key = Arc::new(key(octet));
+    let row = rest.reader.membership().unwrap().unwrap();
+    let told = SignedDocument::from_text(serde_json::to_string(&own.chain).unwrap());
+    let payload = json!({ "serial": octet.to_string(), "chain": own.chain });
+    let given = Membership { next_key_file: Some("next".to_owned()), next_chain: Some(told.clone()), ..row };
+    let mut store = open(&rest.path("pdsno.db"));
+    store.open_log(Box::new(sealer(&self::own(REGIONAL), 2))).unwrap();
+    let given = RegistryChange::SetMembership(Box::new(given));
+    // The chain of the old key is in the log, too, from when it was let in.
+    let first = json!({ "chain": self::own(REGIONAL).chain });
+    let first = happened(&own.id, EventType::MembershipGranted, REGIONAL, first);
+    let event = happened(&own.id, EventType::MembershipRenewed, REGIONAL, payload);
+    store.commit(&[Change::Append(first), Change::Registry(given), Change::Append(event)]).unwrap();
+    store.open_log(Box::new(sealer(&own, 3))).unwrap();
+    let row = rest.reader.membership().unwrap().unwrap();
+    let serial = Serial::from_number(octet.into());
+    let key_file = "next".to_owned();
+    let used = Membership { chain: told, serial, key_file, next_key_file: None, next_chain: None, ..row };
+    store.commit(&[Change::Registry(RegistryChange::SetMembership(Box::new(used)))]).unwrap();
+    store.close().unwrap();
+    own
+}
+
+/// A log goes on for some events under this key, and its head is signed with it.
+fn go_on(rest: &Rest, own: &Own, seed: u8) {
+    let mut store = open(&rest.path("pdsno.db"));
+    store.open_log(Box::new(sealer(own, seed))).unwrap();
+    let after = rest.reader.head(&own.origin()).unwrap().map(|head| head.size);
+    let event = |number| Change::Append(happened(&own.id, EventType::ConfigReloaded, &format!("{number}"), json!({})));
+    store.commit(&(0..5).map(event).collect::<Vec<_>>()).unwrap();
+    let head = signed_by(REGIONAL, store.reader().unwrap().as_ref(), &own.key, (GLOBAL, key(1)));
+    store.commit(&[Change::Log(LogChange::PutHead { head, after })]).unwrap();
+    store.close().unwrap();
+}
+
+#[test]
+fn what_was_handed_over_before_a_renewal_holds_after_it() {
+    let rest = Rest::new(REGIONAL, &[10]);
+    let (folder, key_text) = (rest.folder.path(), root().to_string());
+    let run = |arguments: &[&str]| pdsno(folder, arguments);
+    let handed = |arguments: &[&str]| {
+        let (code, said) = run(&[&["audit"], arguments, &["--data-dir", "."]].concat());
+        assert_eq!(code, Some(0), "{arguments:?}: {said}");
+    };
+    let verified = |path: &str| {
+        let (code, said) = run(&["audit", "verify", path, "--root-key", &key_text]);
+        assert_eq!(code, Some(0), "{path}: {said}");
+        said
+    };
+    handed(&["export", "before"]);
+    handed(&["prove", "4", "before.json"]);
+    let size = rest.reader.edge().unwrap().size;
+    let renewed = renew(&rest, 22);
+    go_on(&rest, &renewed, 4);
+    handed(&["export", "after"]);
+    handed(&["prove", &(size + 3).to_string(), "after.json"]);
+    // The proof of an old entry is made anew, under a head that the new key signed.
+    handed(&["prove", "4", "anew.json"]);
+    assert!(verified("before").contains("1 key(s) of regional_cntl_zoneA_1"));
+    assert!(verified("after").contains("2 key(s) of regional_cntl_zoneA_1"));
+    for path in ["before.json", "anew.json"] {
+        assert!(verified(path).contains("entry 4 CONFIG_RELOADED"), "{path}");
+    }
+    assert!(verified("after.json").contains(&format!("entry {} ", size + 3)));
+    assert!(verify_own(rest.reader.as_ref()).unwrap().findings.is_empty());
+    // The entries of the new export are those of the old one and more, first under one key, then under the other.
+    let lines = |export: &str| fs::read_to_string(folder.join(export).join("entries.jsonl")).unwrap();
+    assert!(lines("after").starts_with(&lines("before")));
+    let by: Vec<bool> = lines("after")
+        .split_inclusive('\n')
+        .map(|octets| read_line::<EntryLine>(octets.as_bytes(), "it").unwrap())
+        .map(|line| entry::is_signed(&line.body.0, &line.signature, &key(22).public_key()))
+        .collect();
+    let switch = usize::try_from(size).unwrap() + 2;
+    assert_eq!(by, [vec![false; switch], vec![true; by.len() - switch]].concat());
+
+    // Whoever has the old key still, as long as its certificate would last, signs nothing more with it.
+    let bad = switch + 2;
+    edit(&folder.join("after"), "entries.jsonl", |lines| lines[bad] = forged(&lines[bad], &key(2)));
+    let examination = verify_paths(&[folder.join("after")], root()).unwrap().remove(0);
+    assert_eq!(examination.outcome, Outcome::NotVerified(Some(bad as u64)));
+    assert!(examination.findings[0].contains("signed with a later one"), "{:?}", examination.findings);
+}
+
+#[test]
+fn a_log_that_its_old_key_went_on_with_is_not_verified() {
+    let rest = Rest::new(REGIONAL, &[10]);
+    let renewed = renew(&rest, 22);
+    go_on(&rest, &renewed, 4);
+    let bad = rest.reader.edge().unwrap().size;
+    // All of it is consistent, and the heads are signed by one of the keys and cosigned.
+    go_on(&rest, &own(REGIONAL), 5);
+    let examination = verify_paths(&[rest.export(0, None)], root()).unwrap().remove(0);
+    assert_eq!(examination.outcome, Outcome::NotVerified(Some(bad)), "{examination:?}");
+    assert!(examination.findings[0].contains("signed with a later one"), "{:?}", examination.findings);
+    assert_eq!(verify_own(rest.reader.as_ref()).unwrap().outcome, Outcome::NotVerified(Some(bad)));
 }
 
 proptest! {

@@ -369,7 +369,7 @@ fn admit(store: &mut SqliteNib, own: &Own, child: &str) {
         public_key: certificate.public_key,
         serial: certificate.serial,
         certificate: document(signed),
-        delegation: None,
+        delegation: chain.delegation.as_ref().filter(|_| certificate.role == Role::Regional).map(document),
         expires_at: certificate.expires_at,
         next: None,
         standing: Standing::Active,

@@ -203,7 +203,11 @@ fn checked(grounds: &Grounds, report: &Report, replay: &Replay) -> Vec<String> {
             _ => "signed by the log, and proven to extend them",
         };
         let by: Vec<String> = head.cosigned.iter().map(|(name, at)| format!("{name} at {at}")).collect();
-        let by = if by.is_empty() { String::new() } else { format!("; cosigned by {}", by.join(", ")) };
+        let by = match by.len() {
+            0 => String::new(),
+            1 => format!("; cosigned by {}, one known witness", by.concat()),
+            count => format!("; cosigned by {}, {count} known witnesses", by.join(", ")),
+        };
         said.push(format!("head of {} entries: {how}{by}", head.head.size));
     }
     said.extend(replay.says().into_iter().map(|rule| format!("in {} entries: {rule}", replay.judged)));
@@ -220,6 +224,9 @@ fn unchecked(report: &Report, replay: &Replay, from: u64) -> Vec<String> {
         said.push(format!("the entries {} to {}, which were not shown", beyond.start, beyond.end - 1));
     }
     let newest = report.heads.iter().rfind(|head| head.standing != Standing::Refused);
+    if let Some(head) = newest.filter(|head| head.unknown > 0) {
+        said.push(format!("{} signature(s) on the newest head, with keys that nothing here tells of", head.unknown));
+    }
     if newest.is_some_and(|head| head.cosigned.is_empty()) {
         said.push("whether others were shown another history: no known witness cosigned the newest head".to_owned());
     }

@@ -8,7 +8,7 @@ use std::path::Path;
 use anyhow::{Context as _, anyhow};
 use serde::Serialize;
 
-use super::{author, chains, consistency, each_entry, frontier, heads};
+use super::{author, chains, consistency, each_entry, frontier, heads, signed, witnesses};
 use crate::app::failure::Failure;
 use crate::domain::digest::Digest;
 use crate::domain::key::PublicKey;
@@ -63,6 +63,9 @@ pub fn export(reader: &dyn NibReader, from: u64, to: Option<u64>, folder: &Path)
     });
     let links: Vec<LinkLine> = links.collect::<Result<_, Failure>>()?;
     let before = frontier(reader, from)?.peaks().to_vec();
+    let read = notes.iter().map(signed).collect::<Result<Vec<_>, _>>()?;
+    let mut chains = chains(reader, &author)?;
+    chains.extend(witnesses(reader, &author, &read)?);
 
     fs::create_dir(folder).with_context(|| format!("cannot make {}", folder.display())).map_err(Failure::Usage)?;
     let mut files = BTreeMap::new();
@@ -70,7 +73,7 @@ pub fn export(reader: &dyn NibReader, from: u64, to: Option<u64>, folder: &Path)
     let heads: Vec<_> = notes.into_iter().map(|head| HeadLine { checkpoint: head.note }).collect();
     files.insert(HEADS.to_owned(), lines(&heads, &folder.join(HEADS))?);
     files.insert(LINKS.to_owned(), lines(&links, &folder.join(LINKS))?);
-    files.insert(CHAINS.to_owned(), lines(&chains(reader, &author)?, &folder.join(CHAINS))?);
+    files.insert(CHAINS.to_owned(), lines(&chains, &folder.join(CHAINS))?);
     let (origin, root) = (author.origin, author.root);
     let manifest = Manifest {
         format: ExportFormat::V1,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, anyhow};
 
-use super::{author, chains, heads, signed, unusable};
+use super::{Author, author, chains, heads, signed, unusable, witnesses};
 use crate::actors::audit::Tiles;
 use crate::algorithms::audit::build;
 use crate::algorithms::audit::examine::extends;
@@ -13,10 +13,10 @@ use crate::app::inventory::open;
 use crate::domain::entry::EventId;
 use crate::domain::event::{EventSeq, EventType};
 use crate::domain::log::{StoredEntry, StoredHead};
-use crate::domain::origin::Origin;
 use crate::nib::{EventQuery, NibReader};
 use crate::wire::entry;
 use crate::wire::evidence::{EntryLine, Octets, ProofFile, Step};
+use crate::wire::statement::Chain;
 use crate::wire::tlog_proof::TlogProof;
 
 /// What names an event on the command line.
@@ -58,8 +58,8 @@ pub fn prove(reader: &dyn NibReader, key: EventKey) -> Result<ProofFile, Failure
     };
     let stored =
         stored.ok_or_else(|| Failure::Usage(anyhow!("there is no such event in the log {}", author.origin)))?;
-    let step = step(reader, &author.origin, stored)?;
-    ProofFile::new(vec![step], chains(reader, &author)?).map_err(Failure::failed)
+    let (step, chains) = step(reader, &author, stored)?;
+    ProofFile::new(vec![step], chains).map_err(Failure::failed)
 }
 
 /// A proof with one step more: that this controller took the head of the last step into its own log. Run on
@@ -92,10 +92,10 @@ pub fn extend(reader: &dyn NibReader, proof: ProofFile) -> Result<ProofFile, Fai
             else {
                 continue;
             };
-            let more = step(reader, &author.origin, stored)?;
+            let (more, chains) = step(reader, &author, stored)?;
             let steps = proof.steps.iter().cloned().chain([more]).collect();
             let mut known = proof.chains.clone();
-            known.extend(chains(reader, &author)?.into_iter().filter(|chain| !proof.chains.contains(chain)));
+            known.extend(chains.into_iter().filter(|chain| !proof.chains.contains(chain)));
             return ProofFile::new(steps, known).map_err(Failure::failed);
         }
     }
@@ -127,23 +127,30 @@ pub fn gather(mut proof: ProofFile, above: &[PathBuf]) -> Result<Gathered, Failu
     Ok(Gathered { proof, missing: None })
 }
 
-fn step(reader: &dyn NibReader, origin: &Origin, stored: StoredEntry) -> Result<Step, Failure> {
+/// The step that proves an entry, and the certificates of all who signed for it.
+fn step(reader: &dyn NibReader, author: &Author, stored: StoredEntry) -> Result<(Step, Vec<Chain>), Failure> {
     let StoredEntry { seq, sealed } = stored;
     let index = seq.number();
-    let heads = heads(reader, origin, index)?;
+    let heads = heads(reader, &author.origin, index)?;
     let is_cosigned = |head: &&StoredHead| signed(head).is_ok_and(|note| note.note().signatures().len() > 1);
     let head = heads.iter().rfind(is_cosigned).or(heads.last());
     let head = head.ok_or_else(|| {
-        Failure::Usage(anyhow!("no head was signed yet that covers entry {index}; try again in some seconds"))
+        Failure::Usage(anyhow!(
+            "no head was signed yet that covers entry {index}; try again in some seconds, or have one signed now with \
+             `pdsno audit checkpoint --now`"
+        ))
     })?;
     let path = build::inclusion(&Tiles(reader), index, head.size)
         .context("the log's tree cannot be read")
         .map_err(Failure::Failed)?;
-    let proof = TlogProof { extra: None, index, path, checkpoint: signed(head)? };
+    let checkpoint = signed(head)?;
+    let mut known = chains(reader, author)?;
+    known.extend(witnesses(reader, author, std::slice::from_ref(&checkpoint))?);
+    let proof = TlogProof { extra: None, index, path, checkpoint };
     let entry = EntryLine {
         body: Octets(sealed.body),
         signature: sealed.signature,
         payload: sealed.payload.map(|(_, octets)| Octets(octets)),
     };
-    Ok(Step { origin: origin.clone(), entry, proof: proof.to_string() })
+    Ok((Step { origin: author.origin.clone(), entry, proof: proof.to_string() }, known))
 }
