@@ -12,6 +12,7 @@ use anyhow::{Context, anyhow};
 use serde_json::Value;
 use std::sync::Arc;
 
+use crate::actors::audit::{self, AuditActor};
 use crate::actors::health::{HealthActor, Identity};
 use crate::actors::identity::{Became, Own};
 use crate::actors::membership::keys::KeyStore;
@@ -34,6 +35,7 @@ use crate::app::user::user_name;
 use crate::domain::controller::Role;
 use crate::domain::time::Clock;
 use crate::nib::writer::NibWriter;
+use crate::northbound::audit::Heads;
 use crate::northbound::http::{Listeners, Parts, serve};
 use crate::wire::canonical;
 
@@ -41,6 +43,9 @@ use crate::wire::canonical;
 /// for each time.
 const ATTEMPTS: u32 = 20;
 const INSTANT: Duration = Duration::from_millis(100);
+
+/// Where a head of the event log is made.
+pub(super) const CHECKPOINT: &str = "/api/v1/audit/checkpoint";
 
 /// Asks the controller of a data folder.
 ///
@@ -112,6 +117,7 @@ struct Alone {
     nib: Addr<NibActor>,
     way: Nib,
     policy: Addr<PolicyActor>,
+    audit: Addr<AuditActor>,
     parts: Parts,
 }
 
@@ -123,16 +129,24 @@ async fn alone(config: &Config, folder: &DataFolder, request: &Request) -> Resul
     let frozen = open.frozen().map_err(Failure::Failed)?;
     let controller = Alone::start(config, open, clock).map_err(Failure::Failed)?;
     let own = match frozen {
+        Some(frozen) if request.target == CHECKPOINT => {
+            return Err(Failure::Failed(anyhow!("no head of this log is signed any more: {}", frozen.reason)));
+        }
         // As at a controller that runs: questions are answered, and nothing is written.
         Some(frozen) => controller.nib.send(frozen).await.map(|()| None).map_err(Failure::failed)?,
         None => {
             controller.open_log(folder.path()).await.context("its log cannot be written").map_err(Failure::Usage)?
         }
     };
-    // Told who it is, a Global Controller without any policy makes its first one: only where policy is
-    // what is asked about.
-    if let Some(own) = own.filter(|_| request.target.starts_with("/api/v1/policy")) {
-        controller.policy.send(Became(own)).await.map_err(Failure::failed)?;
+    // Whoever knows who it is begins to work: a Global Controller without any policy makes its first one,
+    // and a head is signed. So only those are told who are asked something.
+    if let Some(own) = own {
+        let became = Became(own);
+        if request.target.starts_with("/api/v1/policy") {
+            controller.policy.send(became).await.map_err(Failure::failed)?;
+        } else if request.target == CHECKPOINT {
+            controller.audit.send(became).await.map_err(Failure::failed)?;
+        }
     }
     let listeners = Listeners { tcp: None, admin: Some(listener) };
     let server = serve(listeners, controller.parts).context("cannot serve").map_err(Failure::Failed)?;
@@ -165,6 +179,14 @@ impl Alone {
         let registry = RegistryActor::new(way.clone(), None, Arc::clone(&clock), Arc::new(SystemEntropy)).start();
         // A post that never starts: what is sent through it goes nowhere, at once.
         let nowhere = ActorContext::<PostActor>::new().address();
+        let heads = audit::Outlets {
+            checkpoints: nowhere.clone().recipient(),
+            answers: nowhere.clone().recipient(),
+            acquaint: nowhere.clone().recipient(),
+            freeze: vec![nib.clone().recipient(), health.clone().recipient()],
+            health: health.clone().recipient(),
+        };
+        let audit = AuditActor::new(way.clone(), Arc::clone(&clock), seed, heads).start();
         let outlets = Outlets {
             requests: nowhere.clone().recipient(),
             acks: nowhere.recipient(),
@@ -177,14 +199,14 @@ impl Alone {
             nib: Some(way.clone()),
             discovery: None,
             registry: Some(registry),
-            audit: None,
+            audit: Some(Heads { newest: audit.clone().recipient(), make: audit.clone().recipient() }),
             policy: Some(policy.clone()),
             presence: None,
             demand: None,
             wishes: None,
             user_name,
         };
-        Ok(Self { nib, way, policy, parts })
+        Ok(Self { nib, way, policy, audit, parts })
     }
 
     /// Makes what is written from here on entries of the log, where the controller has a name and so

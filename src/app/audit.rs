@@ -1,6 +1,7 @@
 //! The event log for those who check it: the whole of the own one, exports, proofs, and their
 //! verification without a NIB.
 
+mod checkpoint;
 mod export;
 mod paths;
 mod prove;
@@ -38,6 +39,7 @@ use crate::wire::statement::{Chain, Claim, Statement};
 
 pub use crate::algorithms::audit::examine::{Examination, Outcome};
 pub use crate::domain::entry::Entry;
+pub use checkpoint::{Head, make_head, newest_head};
 pub use export::{Exported, export};
 pub use paths::{proof as read_proof, verify_paths};
 pub use prove::{EventKey, EventKeyError, Gathered, extend, gather, prove};
@@ -218,15 +220,6 @@ fn tiles(reader: &dyn NibReader, seq: u64) -> Result<Vec<TileHash>, Failure> {
         level += 1;
     }
     Ok(found)
-}
-
-/// The newest head of the own log, and the trust root's key.
-///
-/// # Errors
-/// As [`verify_own`].
-pub fn newest_head(reader: &dyn NibReader) -> Result<(Option<StoredHead>, PublicKey), Failure> {
-    let author = author(reader)?;
-    Ok((reader.head(&author.origin).map_err(Failure::failed)?, author.root))
 }
 
 /// Tells the entries of the own log from one on, as they are.

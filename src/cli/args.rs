@@ -369,7 +369,7 @@ pub struct ConfigShowArgs {
 pub enum AuditCommand {
     /// List the entries of the event log: position, type, decision, who
     List(AuditListArgs),
-    /// Print the newest signed head with its cosignatures
+    /// Print the newest signed head with its cosignatures, or sign one now
     Checkpoint(AuditCheckpointArgs),
     /// Verify the own log, or exports and proofs of anybody's
     Verify(VerifyArgs),
@@ -393,8 +393,21 @@ pub struct AuditListArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  pdsno audit checkpoint --data-dir /var/lib/pdsno")]
+#[command(after_help = "\
+Examples:
+  pdsno audit checkpoint --data-dir /var/lib/pdsno
+  pdsno audit checkpoint --now --as regional           before an export, so that it covers everything
+  pdsno audit checkpoint --format json | jq .size
+
+Exit codes: 0 printed, 1 there is no signed head, 2 bad usage, or no controller's data folder.")]
 pub struct AuditCheckpointArgs {
+    /// Have a head of everything that is in the log now signed, and print that: by the controller that
+    /// runs, which shows it to its witnesses, or without one here
+    #[arg(long)]
+    pub now: bool,
+    /// How to print: table is the signed note as it is
+    #[arg(long, value_enum, default_value = "table")]
+    pub format: PlainFormat,
     #[command(flatten)]
     pub chosen: Chosen,
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::anyhow;
 use serde_json::json;
 
-use super::args::{AuditCommand, AuditListArgs, ExportArgs, PlainFormat, ProveArgs, VerifyArgs};
+use super::args::{AuditCheckpointArgs, AuditCommand, AuditListArgs, ExportArgs, PlainFormat, ProveArgs, VerifyArgs};
 use super::devices::folder_configuration;
 use super::output::{self, Ended};
 use crate::app::audit::{self, Entry, EventKey, Examination, Gathered, Outcome};
@@ -17,16 +17,24 @@ use crate::domain::key::PublicKey;
 pub fn run(command: &AuditCommand) -> Result<(), Ended> {
     match command {
         AuditCommand::List(args) => list(args),
-        AuditCommand::Checkpoint(args) => {
-            let config = folder_configuration(&args.chosen)?;
-            let reader = inventory::open(&config.nib.path).map_err(Failure::usage)?;
-            let (head, _) = audit::newest_head(&reader)?;
-            let head = head.ok_or_else(|| Failure::Failed(anyhow!("no head was signed yet; the daemon signs them")))?;
-            output::text(&head.note)
-        }
+        AuditCommand::Checkpoint(args) => checkpoint(args),
         AuditCommand::Verify(args) => verify(args),
         AuditCommand::Prove(args) => prove(args),
         AuditCommand::Export(args) => export(args),
+    }
+}
+
+fn checkpoint(args: &AuditCheckpointArgs) -> Result<(), Ended> {
+    let config = folder_configuration(&args.chosen)?;
+    let head = if args.now {
+        audit::make_head(&config)?
+    } else {
+        let reader = inventory::open(&config.nib.path).map_err(Failure::usage)?;
+        audit::newest_head(&reader)?
+    };
+    match args.format {
+        PlainFormat::Table => output::text(&head.checkpoint),
+        PlainFormat::Json => output::json(&head),
     }
 }
 

@@ -16,12 +16,14 @@ use pdsno::domain::event::EventType;
 use pdsno::domain::token::TokenLifetime;
 use pdsno::nib::sqlite::SqliteReader;
 use pdsno::nib::{LogReader, NibReader, RegistryReader};
+use pdsno::wire::checkpoint::SignedCheckpoint;
 use pdsno::wire::entry;
+use pdsno::wire::note::{SignatureType, VerifierKey};
 use serde_json::json;
 use tempfile::TempDir;
 
 use crate::place::{config, folder_of_global, folder_with_nib};
-use crate::program::listing;
+use crate::program::{listing, pdsno, run};
 
 #[test]
 fn without_a_controller_the_nib_answers_and_nothing_is_left() {
@@ -53,6 +55,42 @@ fn what_is_done_without_a_controller_is_an_entry_of_its_log() {
     let entry = reader.entries(event.seq, 1).unwrap().remove(0).sealed;
     assert!(entry::is_signed(&entry.body, &entry.signature, &key.public_key()));
     assert_eq!(reader.edge().unwrap().size, event.seq.number() + 1);
+}
+
+#[test]
+fn a_head_is_signed_without_a_controller_and_told_as_text_or_json() {
+    let folder = folder_of_global();
+    let data = folder.path().to_str().unwrap();
+    let checkpoint =
+        |more: &[&str]| run(&mut pdsno(&[&["audit", "checkpoint", "--data-dir", data], more].concat())).unwrap();
+    let none = checkpoint(&[]);
+    assert_eq!((none.code(), none.out.as_str()), (Some(1), ""), "{none:?}");
+    assert!(none.err.contains("pdsno audit checkpoint --now"), "{none:?}");
+
+    let first = checkpoint(&["--now", "--format", "json"]).json().unwrap();
+    let reader = || SqliteReader::open(&folder.path().join("pdsno.db")).unwrap();
+    assert_eq!(first["size"], reader().edge().unwrap().size);
+    assert_eq!(first["signed_by"], json!(["pdsno/site/global_cntl_1"]));
+    // The note is printed as it is stored, and signed by the key in the folder.
+    let note = checkpoint(&["--now"]).printed().unwrap();
+    assert_eq!(first["checkpoint"], note.as_str(), "nothing came since, so it is the same head");
+    assert_eq!(checkpoint(&[]).printed().unwrap(), note);
+    let key = KeyFiles::new(folder.path(), Arc::new(SystemEntropy)).load("first.key").unwrap().unwrap();
+    let name = "pdsno/site/global_cntl_1".parse().unwrap();
+    let known = [VerifierKey::new(name, SignatureType::Ed25519, key.public_key())];
+    assert_eq!(SignedCheckpoint::parse(note.as_bytes()).unwrap().verify(&known).unwrap().len(), 1);
+
+    // A token is an entry, so the next head has one more.
+    issue_token(&config(folder.path()), Role::Regional, &"zone-A".parse().unwrap(), TokenLifetime::default()).unwrap();
+    let next = checkpoint(&["--now", "--format", "json"]).json().unwrap();
+    assert_eq!(next["size"].as_u64().unwrap(), first["size"].as_u64().unwrap() + 1);
+    assert!(DataFolder::user(folder.path()).is_none());
+    // No log, no head.
+    let standalone = folder_with_nib();
+    let refused = run(&mut pdsno(&["audit", "checkpoint", "--now", "--data-dir", standalone.path().to_str().unwrap()]));
+    let refused = refused.unwrap();
+    assert_eq!((refused.code(), refused.out.as_str()), (Some(1), ""), "{refused:?}");
+    assert!(refused.err.contains("the controller has no name yet"), "{refused:?}");
 }
 
 #[test]

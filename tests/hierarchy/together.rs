@@ -1,12 +1,13 @@
 //! What three controllers do together.
 
 use std::ffi::OsStr;
+use std::time::Instant;
 
 use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::handle::{Daemon, await_status, get};
-use crate::program::Tested;
+use crate::program::{LIMIT, Tested, pdsno, run};
 use crate::site::{GLOBAL, HOSTS, LOCAL, REGIONAL, Site, TIERS, await_names};
 
 #[test]
@@ -56,6 +57,38 @@ fn what_the_lowest_finds_the_topmost_knows_and_each_is_asked_for_itself() -> Tes
         assert_eq!(verified.code(), Some(0), "{verified:?}");
         assert_eq!(site.verb(&["nib", "check", "--as", tier])?.code(), Some(0));
     }
+    Ok(())
+}
+
+#[test]
+fn a_head_that_is_asked_for_is_signed_by_who_runs_and_cosigned_and_a_stranger_sees_that() -> Tested {
+    let site = Site::new()?;
+    let mut daemon = site.start()?;
+    for (tier, id, witness) in [("global", GLOBAL, REGIONAL), ("regional", REGIONAL, GLOBAL)] {
+        let (own, other) = (format!("pdsno/pdsno/{id}"), format!("pdsno/pdsno/{witness}"));
+        let made = site.json(&["audit", "checkpoint", "--now", "--as", tier])?;
+        assert_eq!((&made["origin"], &made["signed_by"][0]), (&Value::from(own.clone()), &Value::from(own)));
+        let deadline = Instant::now() + LIMIT;
+        loop {
+            // A later head may have taken its place.
+            let newest = site.json(&["audit", "checkpoint", "--as", tier])?;
+            assert!(newest["size"].as_u64() >= made["size"].as_u64(), "{made} {newest}");
+            if newest["signed_by"].as_array().ok_or("nobody")?.contains(&Value::from(other.clone())) {
+                break;
+            }
+            assert!(Instant::now() < deadline, "{tier}: {newest}");
+        }
+    }
+    daemon.signal(Signal::TERM)?;
+    assert_eq!(daemon.end()?.0.code(), Some(0));
+    // With nothing but the root key the export of the topmost one says who cosigned.
+    let export = site.data().join("export");
+    let handed = site.verb(&["audit", "export", &export.to_string_lossy(), "--as", "global"])?.printed()?;
+    let root = handed.split_whitespace().last().ok_or("no root key")?.to_owned();
+    let examined = run(pdsno(&["audit", "verify", "--root-key", &root]).arg(&export))?.printed()?;
+    assert!(examined.contains(&format!("cosigned by pdsno/pdsno/{REGIONAL} at")), "{examined}");
+    let own = site.verb(&["audit", "verify", "--as", "global"])?.printed()?;
+    assert!(own.contains(&format!("cosigned by pdsno/pdsno/{REGIONAL} at")), "{own}");
     Ok(())
 }
 
