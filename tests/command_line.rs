@@ -160,6 +160,7 @@ fn bad_usage_exits_with_2_and_says_what_was_meant() -> Tested {
     for (arguments, parts) in [
         (&["events", "--since", "yesterday"][..], &["\"yesterday\"", "2026-11-21T10:00:00Z", "15m"][..]),
         (&["events", "--type", "DEVICE_EXPLODED"], &["\"DEVICE_EXPLODED\"", "DEVICE_UPDATED"]),
+        (&["events", "--type", "LOG_FORK,DEVICE_INACTIV"], &["\"DEVICE_INACTIV\"; did you mean DEVICE_INACTIVE"]),
         (&["devices", "--status", "gone"], &["\"gone\"", "active, inactive"]),
         (&["device", "h1"], &["\"h1\"", "nib-dev-000047", "MAC address"]),
     ] {
@@ -275,6 +276,9 @@ fn events_are_selected_by_type_subject_and_time() -> Tested {
     };
     assert_eq!(select(&["--type", "device_discovered"])?, [1, 2, 3]);
     assert_eq!(select(&["--type", "NIB_MIGRATED", "--type", "DEVICE_INACTIVE"])?, [0]);
+    assert_eq!(select(&["--type", "DEVICE_INACTIVE,nib_migrated"])?, [0]);
+    let both = select(&["--type", "NIB_MIGRATED,DEVICE_INACTIVE", "--type", "DEVICE_DISCOVERED"])?;
+    assert_eq!(both, [0, 1, 2, 3]);
     assert_eq!(select(&["--subject", "nib-dev-000002"])?, [2]);
     assert_eq!(select(&["--since", &samples::NOW.to_string()])?, [0, 1, 2, 3]);
     assert_eq!(select(&["--since", "9999-01-01T00:00:00Z"])?, [0; 0]);

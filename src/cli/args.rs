@@ -254,11 +254,11 @@ pub struct DeviceArgs {
 #[command(after_help = "\
 Examples:
   pdsno events --since 1h
-  pdsno events --type DEVICE_INACTIVE --type DEVICE_DISCOVERED
+  pdsno events --type DEVICE_INACTIVE,DEVICE_DISCOVERED
   pdsno events --follow --format json | jq .subject")]
 pub struct EventsArgs {
-    /// Only of this type, DEVICE_UPDATED for example; may be repeated
-    #[arg(long = "type", value_name = "TYPE")]
+    /// Only of these types, DEVICE_UPDATED for example: one, or several with commas; may be repeated
+    #[arg(long = "type", value_name = "TYPE,…", value_delimiter = ',')]
     pub types: Vec<String>,
     /// Only about this subject, a device's id for example
     #[arg(long, value_name = "SUBJECT")]

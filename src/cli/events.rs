@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::args::{EventsArgs, PlainFormat};
 use super::devices::folder_configuration;
 use super::output::{self, Ended};
-use crate::app::events::{self, EventQuery, each_event};
+use crate::app::events::{self, EventQuery, each_event, event_types};
 use crate::app::failure::Failure;
 use crate::app::inventory;
 use crate::app::since::since;
@@ -17,9 +17,8 @@ use crate::domain::event::{Event, EventType};
 const POLL: Duration = Duration::from_millis(250);
 
 pub fn run(args: &EventsArgs) -> Result<(), Ended> {
-    let types = args.types.iter().map(|text| text.to_ascii_uppercase().parse::<EventType>());
     let mut query = EventQuery {
-        types: types.collect::<Result<_, _>>().map_err(Failure::usage)?,
+        types: event_types(&args.types)?,
         subject: args.subject.clone(),
         since: args.since.as_deref().map(since).transpose().map_err(Failure::usage)?,
         ..EventQuery::default()
