@@ -3,7 +3,7 @@
 //! A run makes one Global, two or three Regional and four to six Local Controllers, each the program's
 //! own actors over a NIB in memory, joined by a bus that loses, doubles, delays and overtakes. Devices
 //! come, move and go; machines end at a commit, before it or after it, and start again; nodes are cut
-//! off; operators act. Invariants are looked at after every commit. Then the faults end, and in the
+//! off; certificates are renewed; operators act. Invariants are looked at after every commit. Then the faults end, and in the
 //! end all must agree.
 //!
 //! `SEEDS=1000 cargo nextest run --test simulation` runs the seeds 0 to 999, `SEED=7` that one alone; a
@@ -11,6 +11,8 @@
 
 #[path = "machine/controller.rs"]
 mod controller;
+#[path = "simulation/copied.rs"]
+mod copied;
 #[path = "simulation/monitor.rs"]
 mod monitor;
 #[path = "machine/network.rs"]
@@ -29,7 +31,7 @@ mod time;
 mod verdict;
 
 use std::env::VarError;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 
 /// How many seeds a run without wishes has: enough to find out that something is broken.
@@ -49,7 +51,7 @@ fn every_seed_ends_in_agreement() {
         (Some(seed), _) => (seed, seed + 1),
         (None, seeds) => (0, seeds.unwrap_or(SEEDS)),
     };
-    let next = AtomicU64::new(first);
+    let (next, switches) = (AtomicU64::new(first), AtomicUsize::new(0));
     let workers = thread::available_parallelism().map_or(1, usize::from);
     let mut failed: Vec<(u64, String)> = thread::scope(|scope| {
         let work = || {
@@ -59,8 +61,9 @@ fn every_seed_ends_in_agreement() {
                 if seed >= last {
                     return failed;
                 }
-                if let Err(reason) = run::run(seed) {
-                    failed.push((seed, reason));
+                match run::run(seed) {
+                    Ok(history) => drop(switches.fetch_add(history.switches, Ordering::Relaxed)),
+                    Err(reason) => failed.push((seed, reason)),
                 }
             }
         };
@@ -74,11 +77,12 @@ fn every_seed_ends_in_agreement() {
         let seeds: String = failed.iter().map(short).collect();
         panic!("these seeds failed:\n{seeds}replay the first with SEED={seed}:\n{reason}");
     }
+    assert!(last - first == 1 || switches.into_inner() > 0, "nobody went from one key to the next in any seed");
 }
 
 #[test]
 fn a_seed_has_one_history() {
-    let history = |seed| run::history(seed).unwrap();
+    let history = |seed| run::run(seed).unwrap().heads;
     let first = history(1);
     assert_eq!(first, history(1), "the same seed");
     assert_ne!(first, history(2), "another one");

@@ -189,6 +189,8 @@ pub enum Wake {
     Silence,
     /// To see whether the certificate is to be renewed.
     Due,
+    /// To renew the certificate, however long it is still good. No timer says so.
+    Renew,
 }
 
 type Done = AtomicResponse<MembershipActor, ()>;
@@ -405,6 +407,10 @@ impl Handler<Wake> for MembershipActor {
             }
             Wake::Due => {
                 self.due(ctx);
+                Box::pin(ready(()))
+            }
+            Wake::Renew => {
+                self.renew_now(ctx);
                 Box::pin(ready(()))
             }
         };

@@ -15,6 +15,7 @@ use pdsno::nib::{EventQuery, NibReader, NibStore};
 use tokio::time::Instant;
 
 use crate::controller::{self, Place};
+use crate::copied::CopiedKeys;
 use crate::monitor::Monitor;
 use crate::network::Network;
 use crate::store::{Fate, MortalNib, Shared, locked};
@@ -24,10 +25,10 @@ use crate::time::{MachineClock, Seeded};
 pub struct Machine {
     pub number: usize,
     pub place: Place,
-    skew_ms: i64,
+    pub skew_ms: i64,
     pub nib: MemoryNib,
     pub reader: Box<dyn NibReader>,
-    keys: Arc<MemoryKeys>,
+    pub keys: Arc<CopiedKeys>,
     entropy: Arc<Seeded>,
     /// What it was given to be let in with.
     pub token: Option<Box<dyn Fn() -> BootstrapToken>>,
@@ -73,7 +74,7 @@ impl Machine {
         let nib = MemoryNib::new();
         let reader = nib.reader().unwrap();
         let entropy = Arc::new(Seeded::new(seed));
-        let keys = Arc::new(MemoryKeys::new(Arc::clone(&entropy) as _));
+        let keys = Arc::new(CopiedKeys::new(MemoryKeys::new(Arc::clone(&entropy) as _)));
         Self { number, place, skew_ms, nib, reader, keys, entropy, token: None, parent: None, running: None }
     }
 

@@ -41,6 +41,8 @@ pub enum Act {
     SetPolicy(u64),
     /// An operator has a token made that nobody uses, at a node.
     Token(usize),
+    /// A node's certificate is due: it asks for one for its next key.
+    Renew(usize),
 }
 
 impl Plan {
@@ -82,6 +84,17 @@ impl Plan {
         for _ in 0..random.u8(0..3) {
             acts.push((at(&mut random), Act::Token(random.usize(0..=regions.len()))));
         }
+        for _ in 0..random.u8(1..8) {
+            let (node, when) = (random.usize(1..nodes), at(&mut random));
+            acts.push((when, Act::Renew(node)));
+            // Each of the two commits several times for it: either may end at any of them.
+            let above = if node <= regions.len() { 0 } else { 1 + region_of(&regions, node) };
+            match random.u8(0..4) {
+                0 => acts.push((when, Act::Kill(node, random.u64(0..5), random.bool()))),
+                1 => acts.push((when, Act::Kill(above, random.u64(0..5), random.bool()))),
+                _ => {}
+            }
+        }
         acts.sort_by_key(|(when, _)| *when);
         Self {
             seed,
@@ -107,18 +120,7 @@ impl Plan {
 
     /// The region of a node below the Global Controller, from 0.
     pub fn region_of(&self, node: usize) -> usize {
-        let regions = self.regions.len();
-        if node <= regions {
-            return node.saturating_sub(1);
-        }
-        let mut first = 1 + regions;
-        for (region, locals) in self.regions.iter().enumerate() {
-            first += locals;
-            if node < first {
-                return region;
-            }
-        }
-        panic!("there is no node {node}");
+        region_of(&self.regions, node)
     }
 
     /// How many nodes there are.
@@ -130,4 +132,18 @@ impl Plan {
     pub const fn local(&self, number: usize) -> usize {
         1 + self.regions.len() + number
     }
+}
+
+fn region_of(regions: &[usize], node: usize) -> usize {
+    if node <= regions.len() {
+        return node.saturating_sub(1);
+    }
+    let mut first = 1 + regions.len();
+    for (region, locals) in regions.iter().enumerate() {
+        first += locals;
+        if node < first {
+            return region;
+        }
+    }
+    panic!("there is no node {node}");
 }

@@ -4,6 +4,7 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use actix::System;
+use pdsno::actors::membership::Wake;
 use pdsno::actors::policy::SetPolicy;
 use pdsno::actors::registry::IssueToken;
 use pdsno::algorithms::validation::operator::TokenOrder;
@@ -17,15 +18,20 @@ use secrecy::ExposeSecret;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::controller::{Place, policy};
+use crate::copied::old_keys_are_refused;
 use crate::monitor::Monitor;
 use crate::network::Network;
 use crate::node::Machine;
 use crate::plan::{Act, PEACE, Plan, TROUBLE};
 use crate::store::locked;
+use crate::time::{MachineClock, Seeded};
 use crate::verdict;
 
 /// How long a controller that ended stays away at least.
 const DOWN: Duration = Duration::from_secs(7);
+
+/// How long it takes after that until everybody's log has heads that are cosigned.
+const HEADS: Duration = Duration::from_secs(60);
 
 /// How long the first joining of all may take, with nothing going wrong.
 const JOINING: Duration = Duration::from_secs(120);
@@ -43,19 +49,19 @@ pub struct World {
     again: Vec<Option<Instant>>,
 }
 
+/// What a run came to.
+pub struct History {
+    /// Every log's head in the end: two runs with the same have done the same.
+    pub heads: Vec<String>,
+    /// How often a controller went from one key to the next.
+    pub switches: usize,
+}
+
 /// Runs a seed.
 ///
 /// # Errors
 /// What does not hold.
-pub fn run(seed: u64) -> Result<(), String> {
-    history(seed).map(drop)
-}
-
-/// Runs a seed, and tells what was in the end: every log's head.
-///
-/// # Errors
-/// What does not hold.
-pub fn history(seed: u64) -> Result<Vec<String>, String> {
+pub fn run(seed: u64) -> Result<History, String> {
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     System::with_tokio_rt(runtime).block_on(async move {
         let mut world = World::new(seed);
@@ -96,8 +102,11 @@ impl World {
         }
     }
 
-    async fn live(&mut self) -> Result<Vec<String>, String> {
+    async fn live(&mut self) -> Result<History, String> {
         self.join().await?;
+        self.pass_until(Instant::now() + HEADS).await?;
+        let folder = tempfile::tempdir().unwrap();
+        let early = verdict::hand_over(self, &folder.path().join("early"))?;
         let trouble = Instant::now();
         self.faults.everywhere(Conditions {
             loss: f64::from(self.plan.lost) / 100.0,
@@ -117,8 +126,13 @@ impl World {
             }
         }
         self.pass_until(Instant::now() + PEACE).await?;
+        self.old_keys_are_refused().await?;
         verdict::all_agree(self)?;
-        verdict::heads(self)
+        let late = verdict::hand_over(self, &folder.path().join("late"))?;
+        for handed in [early, late] {
+            verdict::is_verified(self, &handed)?;
+        }
+        Ok(History { heads: verdict::heads(self), switches: self.monitor.switches() })
     }
 
     /// Every controller is let in, from above.
@@ -213,6 +227,7 @@ impl World {
                 self.faults.partition([[name].into()]);
             }
             Act::Join(_) => self.faults.heal(),
+            Act::Renew(node) => self.renew(node),
             Act::SetPolicy(interval) => self.set_policy(interval).await,
             Act::Token(node) => {
                 let (role, region) = match node {
@@ -223,6 +238,26 @@ impl World {
                 let _token = self.token(node, role, region).await;
             }
         }
+    }
+
+    /// A member's timer comes before its time.
+    fn renew(&self, node: usize) {
+        if let Some(running) = &self.machines[node].running {
+            // It may have ended meanwhile.
+            let _due = running.node().membership.try_send(Wake::Renew);
+        }
+    }
+
+    async fn old_keys_are_refused(&self) -> Result<(), String> {
+        let entropy = Seeded::new(self.plan.seed ^ 0x01d);
+        for child in &self.machines {
+            if let Some(above) = self.plan.above(child.number) {
+                let parent = &self.machines[above];
+                let clock = MachineClock::new(self.began, parent.skew_ms);
+                old_keys_are_refused(&self.bus, child, parent, &clock, &entropy).await?;
+            }
+        }
+        Ok(())
     }
 
     async fn set_policy(&self, interval: u64) {

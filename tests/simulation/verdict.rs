@@ -1,18 +1,24 @@
 //! What must hold in the end, when nothing has gone wrong for a while.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
 
 use pdsno::actors::audit::Tiles;
 use pdsno::algorithms::audit::examine::Outcome;
 use pdsno::algorithms::audit::frontier::Frontier;
-use pdsno::app::audit::verify_own;
+use pdsno::app::audit::{EventKey, export, proof_text, prove, verify_own, verify_paths};
+use pdsno::app::failure::Failure;
 use pdsno::domain::address::MacAddr;
 use pdsno::domain::controller::Role;
 use pdsno::domain::device::DeviceStatus;
-use pdsno::domain::event::EventType;
+use pdsno::domain::event::{EventSeq, EventType};
+use pdsno::domain::key::PublicKey;
+use pdsno::domain::log::StoredEntry;
 use pdsno::domain::origin::Origin;
 use pdsno::nib::{EventQuery, NibReader};
+use pdsno::wire::entry;
 
 use crate::node::Machine;
 use crate::run::World;
@@ -35,6 +41,7 @@ pub fn all_agree(world: &World) -> Result<(), String> {
         }
         no_alarm(machine)?;
         the_log_holds(machine)?;
+        keys_follow_each_other(machine)?;
     }
     every_head_holds(world)?;
     the_policy_is_everywhere(world)?;
@@ -63,6 +70,31 @@ fn the_log_holds(machine: &Machine) -> Result<(), String> {
         return Err(format!("node {number}: {sealed} of {events} events are sealed"));
     }
     Ok(())
+}
+
+/// A log goes from one key to the next and never back.
+fn keys_follow_each_other(machine: &Machine) -> Result<(), String> {
+    let number = machine.number;
+    let keys = machine.keys.all();
+    let mut used: Vec<PublicKey> = Vec::new();
+    let mut from = EventSeq::FIRST;
+    loop {
+        let page = machine.reader.entries(from, 1_000).unwrap();
+        let Some(last) = page.last() else { return Ok(()) };
+        from = last.seq.next();
+        for StoredEntry { seq, sealed } in page {
+            let signs = |key: &&PublicKey| entry::is_signed(&sealed.body, &sealed.signature, key);
+            let newest = used.last().filter(signs).is_some();
+            let by = if newest { used.last() } else { keys.iter().find(signs) };
+            let by = *by.ok_or_else(|| format!("node {number}: entry {seq} is signed by none of its keys"))?;
+            if !newest && used.contains(&by) {
+                return Err(format!("node {number}: entry {seq} is signed by a key that was given up"));
+            }
+            if !newest {
+                used.push(by);
+            }
+        }
+    }
 }
 
 /// Every head that anybody ever stored is one of the log as it is.
@@ -125,14 +157,38 @@ fn the_views_agree(world: &World) -> Result<(), String> {
     Ok(())
 }
 
-/// The newest head of every log: two runs with the same have done the same.
-///
-/// # Errors
-/// Never so far.
-pub fn heads(world: &World) -> Result<Vec<String>, String> {
+/// What an outsider is given now: of each log an export, and the proof of one event.
+pub fn hand_over(world: &World, folder: &Path) -> Result<Vec<PathBuf>, String> {
+    fs::create_dir(folder).unwrap();
+    let mut handed = Vec::new();
+    for machine in &world.machines {
+        let (number, reader) = (machine.number, machine.reader.as_ref());
+        let wrong = |what: &str, failure: Failure| format!("node {number}: {what}: {failure}");
+        let (whole, one) = (folder.join(format!("export-{number}")), folder.join(format!("proof-{number}")));
+        export(reader, 0, None, &whole).map_err(|failure| wrong("no export", failure))?;
+        let proof = prove(reader, EventKey::Seq(EventSeq::FIRST)).map_err(|failure| wrong("no proof", failure))?;
+        fs::write(&one, proof_text(&proof).unwrap()).unwrap();
+        handed.extend([whole, one]);
+    }
+    Ok(handed)
+}
+
+/// All of it is verified by the key of the trust root alone, also when keys were renewed since.
+pub fn is_verified(world: &World, handed: &[PathBuf]) -> Result<(), String> {
+    let root = world.machines[0].keys.all()[0];
+    for examination in verify_paths(handed, root).map_err(|failure| failure.to_string())? {
+        if examination.outcome != Outcome::Verified {
+            return Err(format!("what was handed over is not verified: {examination:?}"));
+        }
+    }
+    Ok(())
+}
+
+/// The newest head of every log.
+pub fn heads(world: &World) -> Vec<String> {
     let told = |machine: &Machine| {
         let edge = machine.reader.edge().unwrap();
         format!("{} {:?} {:?}", machine.number, edge.size, edge.peaks)
     };
-    Ok(world.machines.iter().map(told).collect())
+    world.machines.iter().map(told).collect()
 }

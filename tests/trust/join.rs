@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use pdsno::actors::membership::Wake;
 use pdsno::actors::presence::ParentLost;
 use pdsno::actors::registry::{RegistryError, RevokeController};
 use pdsno::app::keys::KeyFiles;
@@ -123,6 +124,28 @@ async fn a_certificate_is_renewed_at_half_of_its_life_and_the_old_key_forgotten(
     let local = stage.node(Plan::below("regional_cntl_zoneA_1", Role::Local, Some(token)));
     stage.seconds(1).await;
     assert_eq!(local.state(), "VALIDATED", "{}", local.status());
+}
+
+#[actix::test]
+async fn a_timer_that_comes_early_renews_early_and_twice_is_once_more() {
+    let mut stage = Stage::new();
+    let (global, regional) = stage.two_tiers().await;
+    for renewals in 1..=2 {
+        let before = regional.row().unwrap();
+        regional.membership.send(Wake::Renew).await.unwrap();
+        stage.seconds(5).await;
+        let after = regional.row().unwrap();
+        assert!(after.serial > before.serial && after.next_chain.is_none());
+        assert_eq!(regional.state(), "VALIDATED");
+        assert_eq!(global.events(EventType::CertificateSwitched).len(), renewals);
+        assert_eq!(global.children()[0].serial, after.serial);
+    }
+    // Who has no parent has nobody to ask.
+    let root = global.row();
+    global.membership.send(Wake::Renew).await.unwrap();
+    stage.seconds(5).await;
+    assert_eq!(global.row(), root);
+    assert_eq!(global.events(EventType::MembershipRenewed).len(), 0);
 }
 
 #[actix::test]

@@ -118,6 +118,16 @@ impl MembershipActor {
         }))
     }
 
+    /// It is time now, or as soon as what is being asked of the parent is answered.
+    pub(super) fn renew_now(&mut self, ctx: &mut Context<Self>) {
+        let now = self.clock.now();
+        let State::Member(member) = &mut self.state else { return };
+        member.renew_at = member.renew_at.map(|at| at.min(now));
+        if member.asking.is_none() {
+            self.due(ctx);
+        }
+    }
+
     /// Renews when it is time, else sets the timer for it.
     pub(super) fn due(&mut self, ctx: &mut Context<Self>) {
         let now = self.clock.now();
