@@ -1,6 +1,8 @@
 //! What the event log costs: appending with its tree, proofs in a large one, verifying a whole one.
 
 mod report;
+#[path = "log/tree.rs"]
+mod tree;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -69,11 +71,12 @@ fn main() -> anyhow::Result<()> {
     let key = Arc::new(KeyPair::from_pkcs8(PrivateKeyFile::new(&Zeroizing::new([7; 32])).as_bytes())?);
     let batches = appending(&key, COMMIT)?;
     let alone = appending(&key, 1)?;
-    let signature = signing(&key)?;
+    let tree = tree::appending(&key)?;
+    let (draft, signature) = (drafting(&key)?, signing(&key)?);
     let large = Large::new();
     let proofs = large.proofs()?;
     let verified = verifying(&key)?;
-    publish(&Appending { batches, alone, signature }, proofs, &verified)
+    publish(&Appending { batches, alone, tree, draft, signature }, proofs, &verified)
 }
 
 fn origin() -> anyhow::Result<Origin> {
@@ -109,6 +112,10 @@ struct Appending {
     batches: Rates,
     /// Events a second that have a commit each.
     alone: Rates,
+    /// Entries a second that were signed beforehand, in commits of [`COMMIT`].
+    tree: Rates,
+    /// The seconds of drafting an entry.
+    draft: f64,
     /// The seconds of a signature.
     signature: f64,
 }
@@ -149,6 +156,22 @@ fn append(commits: &[Vec<Change>], path: &Path, sealer: Option<LogSealer>) -> an
     let reader: Box<dyn NibReader> = nib.reader()?;
     ensure!(reader.edge()?.size == wanted, "not every event was sealed");
     Ok(elapsed)
+}
+
+/// The median time of drafting an entry, on one core: its body in canonical JSON.
+fn drafting(key: &Arc<KeyPair>) -> anyhow::Result<f64> {
+    let mut sealer = sealer(key)?;
+    let place = Place { seq: EventSeq::FIRST, policy_version: None, epoch: Epoch::from_number(1) };
+    let event = event(7);
+    let mut seconds = Vec::new();
+    for _ in 0..PAIRS {
+        let clock = SystemClock::start();
+        for _ in 0..1_000 {
+            std::hint::black_box(sealer.draft(place, &event)?);
+        }
+        seconds.push(clock.elapsed().as_secs_f64() / 1e3);
+    }
+    Ok(Spread::of(seconds).median)
 }
 
 /// The median time of a signature over a body, on one core.
@@ -253,7 +276,7 @@ fn verifying(key: &Arc<KeyPair>) -> anyhow::Result<Vec<f64>> {
 }
 
 fn publish(
-    Appending { batches, alone, signature }: &Appending,
+    Appending { batches, alone, tree, draft, signature }: &Appending,
     (built, checked): (f64, f64),
     verified: &[f64],
 ) -> anyhow::Result<()> {
@@ -265,6 +288,10 @@ fn publish(
     let more = each(&sealed) - each(&plain);
     let row = |name: String, measured: String| vec![name, measured];
     let micros = |value: f64| format!("{} µs", rounded(value));
+    // Pair by pair: both of a pair met the same disk.
+    let quotient = |(plain, sealed): &Rates| Spread::of(sealed.iter().zip(plain).map(|(sealed, plain)| sealed / plain));
+    let (ratio_alone, ratio_tree) = (quotient(alone), quotient(tree));
+    let (plain_tree, with_tree) = (spread(&tree.0), spread(&tree.1));
     let (plain_alone, sealed_alone) = (spread(&alone.0), spread(&alone.1));
     let bound = each(&plain) / (signature * 1e6 / 2.0);
     Section {
@@ -274,7 +301,11 @@ fn publish(
             "Appending: {COMMITS} commits of {COMMIT} events of discovery through `SqliteNib`, `synchronous=FULL`, once \
              with an open log (canonical body, Ed25519 signature, leaf hash, tree, all in the commit of the event) and \
              once without; {PAIRS} pairs on fresh files on a disk, each first in its turn; then the same with one event \
-             a commit. What sealing adds to an event does not depend on the disk, what the rest costs does: where fsync \
+             a commit, where a ratio is the median of those of the pairs. What the tree alone costs: the same events with \
+             entries that were drafted and signed beforehand, once through `SqliteNib` with leaf hashes, tiles, edge and \
+             a signed head in the end, and once the same rows inserted into the same tables with the same triggers by \
+             SQLite itself, without any of that; what `SqliteNib` does beside it counts against the tree, and no \
+             signature of an entry counts at all. What sealing adds to an event does not depend on the disk, what the rest costs does: where fsync \
              is almost free, as here, the ratio is that of a signature to an insert, and no program that signs each \
              event can reach the goal; where a plain event costs the 50 µs that the goal was set with, the ratio is the \
              one of the last row. Proofs: {PROOFS} all over a tree of {LARGE} leaves that was made in memory \
@@ -292,6 +323,22 @@ fn publish(
                 reached: ratio >= 0.6,
             },
             Figure {
+                name: "events a second, a commit each, sealed beside plain".to_owned(),
+                goal: "≥ 0.6 of plain inserts".to_owned(),
+                measured: sealed_alone.text("thousand"),
+                beside: format!("without the log: {}", plain_alone.text("thousand")),
+                ratio: rounded(ratio_alone.median),
+                reached: ratio_alone.median >= 0.6,
+            },
+            Figure {
+                name: format!("events a second, signed beforehand, appended with the tree, commits of {COMMIT}"),
+                goal: "≥ 0.6 of plain inserts of the same signed entries".to_owned(),
+                measured: with_tree.text("thousand"),
+                beside: format!("without the tree: {}", plain_tree.text("thousand")),
+                ratio: rounded(ratio_tree.median),
+                reached: ratio_tree.median >= 0.6,
+            },
+            Figure {
                 name: format!("full verification of {VERIFIED} events, one core"),
                 goal: "≥ 15 thousand a second".to_owned(),
                 measured: verified.text("thousand a second"),
@@ -307,6 +354,9 @@ fn publish(
                 row(format!("sealed, in commits of {COMMIT}, two cores"), micros(each(&sealed))),
                 row("plain, with a commit of its own: the disk's part".to_owned(), micros(each(&plain_alone))),
                 row("sealed, with a commit of its own, one core".to_owned(), micros(each(&sealed_alone))),
+                row(format!("signed beforehand, in commits of {COMMIT}, without the tree"), micros(each(&plain_tree))),
+                row(format!("signed beforehand, in commits of {COMMIT}, with the tree"), micros(each(&with_tree))),
+                row("an entry's canonical body alone, one core".to_owned(), micros(draft * 1e6)),
                 row("a signature alone, one core".to_owned(), micros(signature * 1e6)),
                 row("the ratio if sealing were nothing but signatures on two cores".to_owned(), rounded(bound)),
                 row("the ratio where a plain event costs 50 µs".to_owned(), rounded(50.0 / (50.0 + more))),

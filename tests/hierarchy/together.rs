@@ -63,7 +63,7 @@ fn what_the_lowest_finds_the_topmost_knows_and_each_is_asked_for_itself() -> Tes
 #[test]
 fn a_head_that_is_asked_for_is_signed_by_who_runs_and_cosigned_and_a_stranger_sees_that() -> Tested {
     let site = Site::new()?;
-    let mut daemon = site.start()?;
+    let daemon = site.start()?;
     for (tier, id, witness) in [("global", GLOBAL, REGIONAL), ("regional", REGIONAL, GLOBAL)] {
         let (own, other) = (format!("pdsno/pdsno/{id}"), format!("pdsno/pdsno/{witness}"));
         let made = site.json(&["audit", "checkpoint", "--now", "--as", tier])?;
