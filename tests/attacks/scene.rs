@@ -26,6 +26,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use actix::{Actor, Context, Handler, Recipient};
+use pdsno::actors::discovery::{CycleResult, StartCycle};
 use pdsno::actors::membership::keys::{KeyStore, MemoryKeys};
 use pdsno::actors::post::{Dispatch, Undeliverable};
 use pdsno::actors::registry::IssueToken;
@@ -33,6 +34,7 @@ use pdsno::algorithms::validation::operator::TokenOrder;
 use pdsno::app::keys::KeyFiles;
 use pdsno::app::node::Node;
 use pdsno::domain::controller::{ControllerId, Region, Role};
+use pdsno::domain::cycle::Trigger;
 use pdsno::domain::entropy::Entropy;
 use pdsno::domain::event::{Event, EventSeq, EventType};
 use pdsno::domain::message::MessageType;
@@ -336,6 +338,24 @@ impl Machine {
         match &self.home {
             Home::Folder(folder) => folder,
             Home::Memory(..) => panic!("it has no folder"),
+        }
+    }
+
+    /// Runs a discovery cycle to its end, after the one that may be going on.
+    pub async fn cycle(&self, scene: &Scene) {
+        self.try_cycle(scene).await.unwrap();
+    }
+
+    /// As [`Machine::cycle`], where what is found perhaps cannot be written.
+    ///
+    /// # Errors
+    /// Those of the cycle.
+    pub async fn try_cycle(&self, scene: &Scene) -> CycleResult {
+        loop {
+            if let Ok(ended) = self.node().parts.conductor.send(StartCycle(Trigger::OnDemand)).await.unwrap() {
+                return ended.await.unwrap();
+            }
+            scene.pass(GLANCE).await;
         }
     }
 

@@ -14,7 +14,7 @@ use pdsno::nib::memory::MemoryNib;
 use pdsno::nib::{EventQuery, NibReader, NibStore};
 use tokio::time::Instant;
 
-use crate::controller::{self, Place};
+use crate::controller::{self, Place, Tasks};
 use crate::copied::CopiedKeys;
 use crate::monitor::Monitor;
 use crate::network::Network;
@@ -38,13 +38,14 @@ pub struct Machine {
 
 /// A controller that runs on a machine.
 pub struct Running {
-    controller: controller::Running,
+    node: Node,
+    _tasks: Tasks,
     pub fate: Shared,
 }
 
 impl Running {
     pub const fn node(&self) -> &Node {
-        &self.controller.node
+        &self.node
     }
 }
 
@@ -114,7 +115,7 @@ impl Machine {
         let lips = Arc::clone(&fate);
         let between = |dispatch| Lips { fate: lips, dispatch }.start().recipient();
         let settings = self.place.settings(self.parent.clone());
-        let controller = controller::start(settings, machine, bus.clone(), between).await;
-        self.running = Some(Running { controller, fate });
+        let controller::Running { node, tasks } = controller::start(settings, machine, bus.clone(), between).await;
+        self.running = Some(Running { node, _tasks: tasks, fate });
     }
 }
