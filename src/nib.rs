@@ -19,7 +19,7 @@ pub use crate::domain::change::Change;
 use crate::domain::controller::ControllerId;
 use crate::domain::device::{Device, DeviceId, DeviceStatus, Version};
 use crate::domain::event::{Event, EventSeq, EventType};
-use crate::domain::fact::FactRow;
+use crate::domain::fact::{FactRow, FactVersions};
 use crate::domain::key::PublicKey;
 use crate::domain::log::Sealer;
 use crate::domain::number::{PolicyVersion, Serial, StreamSeq};
@@ -216,6 +216,12 @@ pub trait NibReader: RegistryReader + StreamReader + PolicyReader + LogReader + 
     /// # Errors
     /// As [`NibReader::device`].
     fn facts(&self, first: DeviceId, last: DeviceId) -> Result<Vec<FactRow>, NibError>;
+
+    /// Which facts of the devices from `first` to `last` are known, without their values.
+    ///
+    /// # Errors
+    /// As [`NibReader::device`].
+    fn fact_versions(&self, first: DeviceId, last: DeviceId) -> Result<BTreeMap<DeviceId, FactVersions>, NibError>;
 
     /// How many devices there are of each status; a status without devices is left out.
     ///

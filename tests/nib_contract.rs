@@ -91,6 +91,7 @@ contract! {
         a_fact_before_its_device_is_refused,
         a_fact_of_an_unknown_device_is_refused_with_all_around_it,
         facts_of_a_range_come_by_device,
+        which_facts_there_are_is_told_without_their_values,
         a_fact_may_be_of_any_time;
     events:
         a_new_nib_tells_that_it_was_made,

@@ -17,7 +17,7 @@ use pdsno::wire::presence::{ChildPresence, Heartbeat, HeartbeatAck};
 use pdsno::wire::refused::MessageRefused;
 use pdsno::wire::report::{
     Anomaly, DiscoveryReport, DiscoveryRequest, DiscoverySummary, Report, ReportedCounts, ReportedCycle,
-    ReportedDevice, Reporters, StreamAck, StreamRequest, Summary,
+    ReportedDevice, ReportedFact, Reporters, StreamAck, StreamRequest, Summary,
 };
 use pdsno::wire::signature::{KeyPair, PrivateKeyFile};
 use pdsno::wire::statement::Chain;
@@ -140,6 +140,7 @@ fn every_field_is_told() {
         fields::<ReportedCycle>(),
         fields::<ReportedCounts>(),
         fields::<ReportedDevice>(),
+        fields::<ReportedFact>(),
         fields::<DiscoverySummary>(),
         fields::<Summary>(),
         fields::<Anomaly>(),

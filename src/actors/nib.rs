@@ -287,7 +287,8 @@ impl Readers {
     }
 }
 
-fn load_devices(reader: &dyn NibReader) -> Result<DeviceTable, NibError> {
+/// Reads all devices with their facts.
+pub(super) fn load_devices(reader: &dyn NibReader) -> Result<DeviceTable, NibError> {
     let mut table = DeviceTable { devices: Vec::new(), next: reader.next_device()? };
     loop {
         let after = table.devices.last().map(|(device, _)| device.id);

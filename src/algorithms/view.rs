@@ -7,6 +7,7 @@
 
 pub mod absorb;
 pub mod draft;
+mod facts;
 mod merge;
 pub mod overdue;
 pub mod summary;

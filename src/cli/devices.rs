@@ -13,6 +13,7 @@ use crate::app::failure::Failure;
 use crate::app::inventory::{self, DeviceKey, DeviceView};
 use crate::app::tiers::chosen;
 use crate::domain::device::DeviceStatus;
+use crate::domain::inventory::FactView;
 
 #[derive(Serialize)]
 struct DeviceList {
@@ -199,8 +200,18 @@ fn sheet(device: &DeviceView) -> String {
             interface.mac.map(|mac| format!(" {mac}")).unwrap_or_default()
         ));
     }
+    device.facts.iter().for_each(|fact| text.push_str(&origin(fact)));
     text.push('\n');
     text
+}
+
+/// Where a fact comes from, as a line.
+fn origin(fact: &FactView) -> String {
+    let protocol = fact.protocol.map(|protocol| format!(" by {protocol}")).unwrap_or_default();
+    let observer = fact.observer.as_ref().map(|observer| format!(", seen by {observer}")).unwrap_or_default();
+    let withheld = fact.withheld_octets.map(|octets| format!(", {octets} octets: not told here")).unwrap_or_default();
+    let (kind, source, at) = (fact.kind, one_line(&fact.source), fact.observed_at);
+    format!("{:<17} {kind} from {source}{protocol}, {at}{observer}{withheld}\n", "fact")
 }
 
 fn because(evidence: Option<&crate::domain::fact::Evidence>) -> String {

@@ -6,7 +6,9 @@ use std::net::Ipv4Addr;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::address::MacAddr;
+use crate::domain::controller::ControllerId;
 use crate::domain::device::DeviceId;
+use crate::domain::digest::Digest;
 use crate::domain::names::named;
 use crate::domain::protocol::Protocol;
 use crate::domain::time::Timestamp;
@@ -24,10 +26,12 @@ pub struct FactRow {
     pub protocol: Option<Protocol>,
     /// When this value was observed. Of two values the newer one stays.
     pub observed_at: Timestamp,
+    /// The controller that observed it; `None` for the one whose NIB this is.
+    pub observer: Option<ControllerId>,
 }
 
 /// What is known.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", content = "value", rename_all = "snake_case")]
 pub enum Fact {
     /// Whether the device's SNMP agent answers.
@@ -44,10 +48,25 @@ pub enum Fact {
     VendorEvidence(Evidence),
     /// Addresses that were silent while the device answered at others, with the number of cycles.
     SilentAddresses(BTreeMap<Ipv4Addr, u32>),
+    /// One of the others, whose value is too long to be told by the controller that has it.
+    #[serde(skip)]
+    Withheld(Withheld),
+}
+
+/// What is known of a value that was not told: enough to see whether it changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Withheld {
+    /// The kind of the fact.
+    pub kind: FactKind,
+    /// How many octets its canonical JSON has.
+    pub octets: u32,
+    /// The SHA-256 of that.
+    pub digest: Digest,
 }
 
 /// The kinds of facts: the part of the key that a [`Fact`] carries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum FactKind {
     /// [`Fact::SnmpReachability`].
     SnmpReachability,
@@ -82,12 +101,62 @@ impl Fact {
             Self::TypeEvidence(_) => FactKind::TypeEvidence,
             Self::VendorEvidence(_) => FactKind::VendorEvidence,
             Self::SilentAddresses(_) => FactKind::SilentAddresses,
+            Self::Withheld(withheld) => withheld.kind,
         }
+    }
+}
+
+/// Which facts of a device are known, each with the time at which its value was observed: a fact is
+/// written when it changes, so the time tells which value it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Vec<(FactKind, String, Timestamp)>", into = "Vec<(FactKind, String, Timestamp)>")]
+pub struct FactVersions(BTreeMap<(FactKind, String), Timestamp>);
+
+impl FactVersions {
+    /// When the value that is known of this fact was observed.
+    pub fn get(&self, kind: FactKind, source: &str) -> Option<Timestamp> {
+        self.0.get(&(kind, source.to_owned())).copied()
+    }
+
+    /// Notes that the value is known that was observed then.
+    pub fn put(&mut self, kind: FactKind, source: String, observed_at: Timestamp) {
+        self.0.insert((kind, source), observed_at);
+    }
+
+    /// Only those of some kinds.
+    #[must_use]
+    pub fn of_kinds(mut self, wanted: impl Fn(FactKind) -> bool) -> Self {
+        self.0.retain(|(kind, _), _| wanted(*kind));
+        self
+    }
+
+    /// Whether no fact is known.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl From<Vec<(FactKind, String, Timestamp)>> for FactVersions {
+    fn from(list: Vec<(FactKind, String, Timestamp)>) -> Self {
+        Self(list.into_iter().map(|(kind, source, observed_at)| ((kind, source), observed_at)).collect())
+    }
+}
+
+impl From<FactVersions> for Vec<(FactKind, String, Timestamp)> {
+    fn from(FactVersions(versions): FactVersions) -> Self {
+        versions.into_iter().map(|((kind, source), observed_at)| (kind, source, observed_at)).collect()
+    }
+}
+
+impl<'a> FromIterator<&'a FactRow> for FactVersions {
+    fn from_iter<I: IntoIterator<Item = &'a FactRow>>(rows: I) -> Self {
+        Self(rows.into_iter().map(|row| ((row.fact.kind(), row.source.clone()), row.observed_at)).collect())
     }
 }
 
 /// Whether an SNMP agent answers, and if not, why it is thought so.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct SnmpReachability {
     /// Whether it answered with a usable reply.
     pub reachable: bool,
@@ -117,6 +186,7 @@ named!(SnmpFailure, SnmpFailureError, "SNMP failure",
 /// The objects of the SNMPv2-MIB system group (RFC 3418) that change seldom. Strings are made
 /// readable: octets that are not UTF-8 are replaced.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct SnmpSystem {
     /// `sysDescr`: the system in its own words.
     pub sys_descr: Option<String>,
@@ -132,6 +202,7 @@ pub struct SnmpSystem {
 
 /// `sysUpTime` (RFC 3418), read at the time of the fact. It wraps after 497 days.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct SnmpUptime {
     /// Whole seconds since the agent started.
     pub uptime_seconds: u64,
@@ -139,6 +210,7 @@ pub struct SnmpUptime {
 
 /// One row of `ifTable` (RFC 2863).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Interface {
     /// `ifIndex`.
     pub index: u32,
@@ -158,6 +230,7 @@ pub struct Interface {
 
 /// What a conclusion rests on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Evidence {
     /// The conclusion.
     pub conclusion: String,
@@ -188,6 +261,24 @@ mod tests {
             assert_eq!(json["kind"], fact.kind().as_str());
             assert_eq!(serde_json::from_value::<Fact>(json).unwrap(), fact);
             assert_eq!(fact.kind().as_str().parse(), Ok(fact.kind()));
+            assert_eq!(serde_json::to_value(fact.kind()).unwrap(), fact.kind().as_str());
         }
+    }
+
+    #[test]
+    fn versions_are_written_in_the_order_of_their_keys_and_read_back() {
+        let mut versions = FactVersions::default();
+        assert!(versions.is_empty());
+        versions.put(FactKind::SnmpUptime, "b".to_owned(), Timestamp::from_millis(2));
+        versions.put(FactKind::SnmpSystem, "b".to_owned(), Timestamp::from_millis(1));
+        versions.put(FactKind::SnmpSystem, "a".to_owned(), Timestamp::from_millis(3));
+        let json = serde_json::to_value(&versions).unwrap();
+        let (one, other) = ("1970-01-01T00:00:00.001Z", "1970-01-01T00:00:00.003Z");
+        let system = serde_json::json!([["snmp_system", "a", other], ["snmp_system", "b", one]]);
+        assert_eq!(json.as_array().unwrap()[..2], system.as_array().unwrap()[..]);
+        assert_eq!(serde_json::from_value::<FactVersions>(json).unwrap(), versions);
+        assert_eq!(versions.get(FactKind::SnmpUptime, "b"), Some(Timestamp::from_millis(2)));
+        let few = versions.of_kinds(|kind| kind == FactKind::SnmpSystem);
+        assert_eq!(serde_json::to_value(few).unwrap(), system);
     }
 }

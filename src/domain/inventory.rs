@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 use serde::Serialize;
 
 use crate::domain::address::MacAddr;
+use crate::domain::controller::ControllerId;
 use crate::domain::cycle::millis;
 use crate::domain::device::{Device, DeviceId, DeviceStatus, DeviceType};
 use crate::domain::fact::{Evidence, Fact, FactKind, FactRow, Interface, SnmpFailure};
@@ -50,6 +51,36 @@ pub struct DeviceView {
     pub vendor_evidence: Option<Evidence>,
     /// Why it is taken to be of its type.
     pub type_evidence: Option<Evidence>,
+    /// Where everything that is known of it comes from.
+    pub facts: Vec<FactView>,
+}
+
+/// Where a fact comes from; what it says stands elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FactView {
+    /// What it is about.
+    pub kind: FactKind,
+    /// Who said it: the address that answered, or the name of a table.
+    pub source: String,
+    /// By which protocol; `null` for what was derived.
+    pub protocol: Option<Protocol>,
+    /// When this value was observed.
+    pub observed_at: Timestamp,
+    /// The Local Controller that observed it; `null` where it is the one that is asked.
+    pub observer: Option<ControllerId>,
+    /// How many octets it has, when it is too long to be known here.
+    pub withheld_octets: Option<u32>,
+}
+
+impl From<&FactRow> for FactView {
+    fn from(row: &FactRow) -> Self {
+        let withheld_octets = match row.fact {
+            Fact::Withheld(withheld) => Some(withheld.octets),
+            _ => None,
+        };
+        let FactRow { source, protocol, observed_at, observer, .. } = row.clone();
+        Self { kind: row.fact.kind(), source, protocol, observed_at, observer, withheld_octets }
+    }
 }
 
 /// What SNMP told of a device. Facts stay when the agent is silent later.
@@ -116,6 +147,7 @@ impl DeviceView {
             local_controller: device.local_controller.map(String::from),
             vendor_evidence: evidence(FactKind::VendorEvidence),
             type_evidence: evidence(FactKind::TypeEvidence),
+            facts: facts.iter().map(FactView::from).collect(),
         }
     }
 }

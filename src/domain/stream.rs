@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::controller::ControllerId;
 use crate::domain::device::DeviceId;
+use crate::domain::fact::FactVersions;
 use crate::domain::names::named;
 use crate::domain::number::StreamSeq;
 use crate::domain::time::Timestamp;
@@ -99,4 +100,6 @@ pub struct Sighting {
     pub is_active: bool,
     /// The report that told it last.
     pub told_by: StreamSeq,
+    /// The facts that it told of it, as it has them.
+    pub facts: FactVersions,
 }

@@ -16,7 +16,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use crate::domain::address::MacAddr;
 use crate::domain::device::{Device, DeviceId, DeviceStatus};
 use crate::domain::event::{Event, EventSeq, EventType};
-use crate::domain::fact::{FactKind, FactRow};
+use crate::domain::fact::{FactKind, FactRow, FactVersions};
 use crate::domain::log::Sealer;
 use crate::domain::number::Epoch;
 use crate::nib::memory::devices::Devices;
@@ -216,6 +216,14 @@ impl NibReader for MemoryReader {
         let from = (first, FactKind::SnmpReachability, String::new());
         let facts = state.devices.facts.range(from..).map(|(_, fact)| fact);
         Ok(facts.take_while(|fact| fact.device <= last).cloned().collect())
+    }
+
+    fn fact_versions(&self, first: DeviceId, last: DeviceId) -> Result<BTreeMap<DeviceId, FactVersions>, NibError> {
+        let mut versions: BTreeMap<DeviceId, FactVersions> = BTreeMap::new();
+        for row in self.facts(first, last)? {
+            versions.entry(row.device).or_default().put(row.fact.kind(), row.source, row.observed_at);
+        }
+        Ok(versions)
     }
 
     fn count_devices(&self) -> Result<BTreeMap<DeviceStatus, u64>, NibError> {

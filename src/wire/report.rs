@@ -1,8 +1,7 @@
 //! What controllers below tell of their devices, and what is answered.
 //!
 //! Both streams, reports and summaries, are numbered; the number is given when the item is written
-//! and stands beside it, not in it. Facts of devices (interface tables, neighbours) are not told
-//! upward.
+//! and stands beside it, not in it.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -22,6 +21,9 @@ use crate::domain::protocol::Protocol;
 use crate::domain::stream::Stream;
 use crate::domain::time::Timestamp;
 use crate::wire::envelope::Body;
+pub use crate::wire::report::fact::{ReportedFact, value_of};
+
+mod fact;
 
 /// The most octets that the canonical JSON of a report or summary has: base64 and the header still fit
 /// into an envelope.
@@ -72,6 +74,9 @@ pub struct ReportedDevice {
     pub missed_cycles: u32,
     /// The protocols that it answered.
     pub methods: Vec<Protocol>,
+    /// What is known of it beside; only what changed, in a snapshot all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub facts: Vec<ReportedFact>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it over so")]

@@ -59,6 +59,7 @@ fn uptime(number: u32, source: &str) -> FactRow {
         source: source.to_owned(),
         protocol: None,
         observed_at: Timestamp::from_millis(0),
+        observer: None,
     }
 }
 

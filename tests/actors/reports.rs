@@ -8,11 +8,13 @@ use pdsno::actors::discovery::{DiscoverySettings, Reconfigure, ReportSettings};
 use pdsno::actors::presence::{ParentLost, ParentReached};
 use pdsno::actors::report::Wake;
 use pdsno::actors::view::RequestDiscovery;
+use pdsno::algorithms::discovery::delta::KnownDevice;
 use pdsno::algorithms::report::items::root_of;
 use pdsno::domain::change::Change;
 use pdsno::domain::cycle::Trigger;
-use pdsno::domain::device::{DeviceId, DeviceStatus};
+use pdsno::domain::device::{Device, DeviceId, DeviceStatus};
 use pdsno::domain::event::EventType;
+use pdsno::domain::fact::{Fact, Interface, SnmpReachability, SnmpUptime};
 use pdsno::domain::message::MessageType;
 use pdsno::domain::number::{PolicyVersion, StreamSeq};
 use pdsno::domain::registry::{RegistryChange, Standing};
@@ -85,7 +87,9 @@ async fn only_a_controller_with_a_parent_writes_reports_and_each_with_its_cycle(
     let read: Vec<Report> = items.iter().map(|item| serde_json::from_str(&item.body).unwrap()).collect();
     let [told] = read.as_slice() else { panic!("{read:?}") };
     assert_eq!((told.devices.len(), told.policy_version), (1, Some(PolicyVersion::from_number(4))));
-    assert_eq!(told.state_root, Some(root_of(&stage.devices()).unwrap()));
+    let facts = |device: &Device| stage.reader.facts(device.id, device.id).unwrap();
+    let known = stage.devices().into_iter().map(|device| KnownDevice { facts: facts(&device), device });
+    assert_eq!(told.state_root, Some(root_of(&known.collect::<Vec<_>>()).unwrap()));
     stage.settle().await;
     assert_eq!(*sleeper.0.lock().unwrap(), 1);
 }
@@ -108,6 +112,66 @@ async fn what_a_cycle_finds_is_known_two_tiers_above_and_acknowledged() {
     // A cycle without news reaches the region, and the Global Controller hears nothing of it.
     t.lc.cycle([1]).await;
     assert_eq!((acknowledged(&t.lc, Stream::Reports).1, acknowledged(&t.rc, Stream::Summaries).0), (3, 2));
+}
+
+fn table(rows: u32) -> Fact {
+    let name = |index| Some(format!("interface {index} of a device with many"));
+    let all = (1..=rows).map(|index| Interface { index, name: name(index), ..Interface::default() });
+    Fact::SnmpInterfaces(all.collect())
+}
+
+const UP: Fact = Fact::SnmpReachability(SnmpReachability { reachable: true, reason: None });
+
+fn uptime(uptime_seconds: u64) -> Fact {
+    Fact::SnmpUptime(SnmpUptime { uptime_seconds })
+}
+
+#[actix::test]
+async fn what_agents_say_is_known_two_tiers_above_with_who_heard_it() {
+    let t = tiers().await;
+    after(1).await;
+    t.wires.lock().unwrap().twice = true;
+    t.lc.cycle_with([1, 2], &[(1, UP), (1, table(3)), (1, uptime(60))]).await;
+    let heard = |node: &Node| -> Vec<_> { node.facts().into_iter().map(|(key, (fact, _))| (key, fact)).collect() };
+    assert_eq!((heard(&t.rc), heard(&t.gc)), (heard(&t.lc), heard(&t.lc)));
+    assert_eq!(t.gc.facts().len(), 3);
+    assert!(t.gc.facts().values().all(|(_, observer)| *observer == Some(id(LC))));
+    // That an agent is up for longer is no news to anybody.
+    let summaries = acknowledged(&t.rc, Stream::Summaries);
+    after(300).await;
+    t.lc.cycle_with([1, 2], &[(1, uptime(360))]).await;
+    assert_eq!((acknowledged(&t.rc, Stream::Summaries).0 - summaries.0, t.rc.facts()), (1, t.gc.facts()));
+    assert_ne!(heard(&t.rc), heard(&t.lc));
+    // A table that changed is, and takes the uptime along.
+    t.wires.lock().unwrap().lost.insert((LC.to_owned(), MessageType::DiscoveryReport, 3));
+    after(1).await;
+    t.lc.cycle_with([1, 2], &[(1, table(4)), (1, uptime(361))]).await;
+    assert_ne!(heard(&t.rc), heard(&t.lc), "it is lost");
+    after(31).await;
+    assert_eq!((heard(&t.rc), heard(&t.gc)), (heard(&t.lc), heard(&t.lc)));
+    // Another controller sees the device now: what is known of it stays.
+    t.other.cycle([1]).await;
+    after(1).await;
+    assert_eq!(t.gc.devices()[0].local_controller, Some(id(LC_2)));
+    assert_eq!(heard(&t.gc), heard(&t.lc));
+    assert_eq!(t.wires.lock().unwrap().count(RC, MessageType::StreamRequest), 0);
+}
+
+#[actix::test]
+async fn a_region_that_lost_its_store_is_told_all_facts_anew() {
+    let t = tiers().await;
+    t.lc.cycle_with([1, 2], &[(1, table(2)), (2, UP), (2, table(10_000))]).await;
+    let below = t.gc.facts();
+    assert_eq!((below.len(), &t.rc.facts()), (3, &below));
+    let withheld = |(fact, _): &&(Fact, _)| matches!(fact, Fact::Withheld(_));
+    assert_eq!(below.values().filter(withheld).count(), 1, "a table of ten thousand rows is told by its length");
+    let rc = Node::start(&t.wires, &t.rc.clock, RC, Some(GC)).await;
+    rc.admit(&[LC, LC_2]).await;
+    t.lc.cycle([1, 2]).await;
+    assert_eq!(rc.facts(), below);
+    assert_eq!(rc.events(EventType::ViewResynchronised).len(), 1);
+    t.lc.cycle([1, 2]).await;
+    assert_eq!(rc.events(EventType::ViewResynchronised).len(), 1, "both agree");
 }
 
 #[actix::test]

@@ -13,6 +13,7 @@ use pdsno::actors::nib::{Commit, Nib, NibActor};
 use pdsno::actors::post::{Delivered, Send, SendError};
 use pdsno::actors::report::{Demand, Outlet, ReportActor, Wake};
 use pdsno::actors::view::{ViewActor, ViewOutlets, ViewSettings};
+use pdsno::algorithms::discovery::delta::KnownDevice;
 use pdsno::algorithms::report::items::of_cycle;
 use pdsno::domain::address::MacAddr;
 use pdsno::domain::change::Change;
@@ -21,8 +22,10 @@ use pdsno::domain::cycle::{Completeness, CycleReport, DeltaCounts, Trigger};
 use pdsno::domain::device::{Device, DeviceId, DeviceStatus, DeviceType, Version};
 use pdsno::domain::digest::Digest;
 use pdsno::domain::event::{Event, EventType};
+use pdsno::domain::fact::{Fact, FactRow};
 use pdsno::domain::message::{BootId, MessageId, MessageType};
 use pdsno::domain::number::{Epoch, Serial};
+use pdsno::domain::protocol::Protocol;
 use pdsno::domain::registry::{ControllerRow, RegistryChange, SignedDocument, Standing};
 use pdsno::domain::time::{Clock, Timestamp};
 use pdsno::domain::token::{TokenId, TokenRow, TokenUse};
@@ -294,6 +297,11 @@ impl Node {
 
     /// What a cycle of a Local Controller writes that sees these devices and no others.
     pub async fn cycle(&self, seen: impl IntoIterator<Item = u32>) {
+        self.cycle_with(seen, &[]).await;
+    }
+
+    /// The same, whose agents say this.
+    pub async fn cycle_with(&self, seen: impl IntoIterator<Item = u32>, said: &[(u32, Fact)]) {
         let seen: BTreeSet<u32> = seen.into_iter().collect();
         let now = self.clock.now();
         let known = self.devices();
@@ -309,6 +317,21 @@ impl Node {
         let next = self.reader.next_device().unwrap().number();
         let new = (next..).zip(seen.difference(&have));
         changes.extend(new.map(|(id, number)| Change::InsertDevice(device(id, *number, now))));
+        for (number, fact) in said {
+            let of = |change: &Change| match change {
+                Change::InsertDevice(one) | Change::UpdateDevice(one) => {
+                    (one.mac == Some(mac(*number))).then_some(one.id)
+                }
+                _ => None,
+            };
+            let device = changes.iter().find_map(of).unwrap();
+            let (source, protocol) = (format!("10.0.0.{number}"), Some(Protocol::Snmp));
+            let (fact, observed_at, observer) = (fact.clone(), now, None);
+            changes.push(Change::PutFact(FactRow { device, fact, source, protocol, observed_at, observer }));
+        }
+        let facts = |device: &Device| self.reader.facts(device.id, device.id).unwrap();
+        let known = known.iter().map(|device| KnownDevice { device: device.clone(), facts: facts(device) });
+        let known: Vec<KnownDevice> = known.collect();
         let inserted = seen.difference(&have).count() as u64;
         let told = of_cycle(&cycle_report(inserted, now), None, &known, &changes, Vec::new(), now).unwrap();
         changes.extend(told);
@@ -324,6 +347,18 @@ impl Node {
     /// What is there, by hardware address.
     pub fn there(&self) -> BTreeMap<MacAddr, DeviceStatus> {
         self.devices().into_iter().map(|device| (device.mac.unwrap(), device.status)).collect()
+    }
+
+    /// What is known of the devices here: of whom, what, by whom.
+    pub fn facts(&self) -> BTreeMap<(MacAddr, String), (Fact, Option<ControllerId>)> {
+        let facts = self.devices().into_iter().flat_map(|device| {
+            let rows = self.reader.facts(device.id, device.id).unwrap();
+            rows.into_iter().map(move |row| {
+                let FactRow { fact, source, observer, .. } = row;
+                ((device.mac.unwrap(), format!("{} {source}", fact.kind())), (fact, observer))
+            })
+        });
+        facts.collect()
     }
 
     pub fn events(&self, event_type: EventType) -> Vec<Event> {

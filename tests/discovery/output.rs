@@ -36,7 +36,7 @@ fn json_is_one_object_of_the_promised_shape() -> Tested {
     let promised =
         ["device_id", "mac", "ip_addresses", "hostname", "vendor", "device_type", "methods", "rtt_ms", "snmp"];
     let in_nib = ["status", "first_seen", "last_seen", "missed_cycles", "region", "local_controller"];
-    let more = ["firmware", "vendor_evidence", "type_evidence"];
+    let more = ["firmware", "vendor_evidence", "type_evidence", "facts"];
     let all: BTreeSet<_> = promised.into_iter().chain(in_nib).chain(more).collect();
     assert_eq!((keys(device), keys(silent)), (all.clone(), all));
     let promised = ["reachable", "reason", "sys_descr", "sys_object_id", "sys_name", "uptime_seconds", "interfaces"];

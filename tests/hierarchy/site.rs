@@ -26,12 +26,18 @@ pub const HOSTS: usize = 5;
 pub struct Site {
     pub lab: Lab,
     folder: TempDir,
+    protocols: &'static str,
 }
 
 impl Site {
     pub fn new() -> Tested<Self> {
-        let lab = Lab::start(&LabPlan { hosts: 5, snmp: 0, silent: 0, ..LabPlan::default() })?;
-        Ok(Self { lab, folder: TempDir::new()? })
+        Self::with_agents(0, "arp,icmp")
+    }
+
+    /// A site where so many hosts have an SNMP agent, and discovery uses these protocols.
+    pub fn with_agents(snmp: u16, protocols: &'static str) -> Tested<Self> {
+        let lab = Lab::start(&LabPlan { hosts: 5, snmp, silent: 0, ..LabPlan::default() })?;
+        Ok(Self { lab, folder: TempDir::new()?, protocols })
     }
 
     pub fn data(&self) -> PathBuf {
@@ -41,7 +47,7 @@ impl Site {
     /// Starts the three controllers with these flags more, and waits for nothing.
     pub fn begin(&self, more: &[&str]) -> Tested<Daemon> {
         let data = self.data();
-        let flags = ["--role", "all", "--region", "zone-A", "--subnets", SUBNET, "--protocols", "arp,icmp"];
+        let flags = ["--role", "all", "--region", "zone-A", "--subnets", SUBNET, "--protocols", self.protocols];
         let mut arguments: Vec<&OsStr> = flags.iter().chain(more).map(OsStr::new).collect();
         arguments.extend([OsStr::new("--data-dir"), data.as_os_str()]);
         Daemon::begin(&self.lab, &arguments)

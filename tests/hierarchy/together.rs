@@ -93,6 +93,38 @@ fn a_head_that_is_asked_for_is_signed_by_who_runs_and_cosigned_and_a_stranger_se
 }
 
 #[test]
+fn what_an_agent_says_is_known_to_the_topmost_with_who_heard_it() -> Tested {
+    let site = Site::with_agents(2, "arp,icmp,snmp")?;
+    let mut daemon = site.begin(&["--listen", "none"])?;
+    await_names(&mut daemon)?;
+    let told = |tier: &str| -> Tested<Value> {
+        let shown = site.json(&["device", "10.0.1.1", "--as", tier])?;
+        Ok(shown["devices"][0].clone())
+    };
+    site.await_devices("global", HOSTS)?;
+    let (lowest, topmost) = (told("local")?, told("global")?);
+    assert_eq!(topmost["snmp"], lowest["snmp"]);
+    assert!(topmost["snmp"]["interfaces"].as_array().is_some_and(|table| !table.is_empty()), "{topmost}");
+    let origin = |device: &Value| -> Vec<Value> {
+        let facts = device["facts"].as_array().cloned().unwrap_or_default();
+        facts
+            .into_iter()
+            .map(|fact| {
+                Value::from(["kind", "source", "protocol", "observed_at"].map(|key| fact[key].clone()).to_vec())
+            })
+            .collect()
+    };
+    assert_eq!(origin(&topmost), origin(&lowest));
+    assert!(topmost["facts"].as_array().is_some_and(|facts| facts.iter().all(|fact| fact["observer"] == LOCAL)));
+    let sheet = site.verb(&["device", "10.0.1.1", "--as", REGIONAL])?.printed()?;
+    let line = sheet.lines().find(|line| line.contains("snmp_interfaces")).ok_or("no line about interfaces")?;
+    assert!(line.contains("from 10.0.1.1 by snmp") && line.contains(&format!("seen by {LOCAL}")), "{line}");
+    daemon.signal(Signal::TERM)?;
+    assert_eq!(daemon.end()?.0.code(), Some(0));
+    Ok(())
+}
+
+#[test]
 fn a_global_controller_runs_alone_in_the_data_folder_itself() -> Tested {
     let site = Site::new()?;
     let data = site.data();

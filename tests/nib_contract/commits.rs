@@ -21,6 +21,7 @@ fn fact(number: u32) -> Change {
         source: "x".to_owned(),
         protocol: Some(Protocol::Snmp),
         observed_at: NOW,
+        observer: None,
     })
 }
 

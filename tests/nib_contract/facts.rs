@@ -1,8 +1,10 @@
 //! Facts: which one stays, and whose they are.
 
 use pdsno::domain::address::MacAddr;
+use pdsno::domain::digest::Digest;
 use pdsno::domain::fact::{
-    Evidence, Fact, FactKind, FactRow, Interface, SnmpFailure, SnmpReachability, SnmpSystem, SnmpUptime,
+    Evidence, Fact, FactKind, FactRow, FactVersions, Interface, SnmpFailure, SnmpReachability, SnmpSystem, SnmpUptime,
+    Withheld,
 };
 use pdsno::domain::protocol::Protocol;
 use pdsno::nib::{Change, Row};
@@ -17,15 +19,17 @@ fn uptime(device: u32, source: &str, seconds: u64, observed: i64) -> FactRow {
         source: source.to_owned(),
         protocol: Some(Protocol::Snmp),
         observed_at: at(observed),
+        observer: None,
     }
 }
 
 fn row(fact: Fact) -> FactRow {
-    FactRow { device: id(1), fact, source: "10.0.0.1".to_owned(), protocol: None, observed_at: at(0) }
+    FactRow { device: id(1), fact, source: "10.0.0.1".to_owned(), protocol: None, observed_at: at(0), observer: None }
 }
 
 /// One of every kind, in the order of the kinds.
 fn of_every_kind() -> Vec<FactRow> {
+    let withheld = Withheld { kind: FactKind::VendorEvidence, octets: 70_000, digest: Digest::from_bytes([7; 32]) };
     let evidence = |conclusion: &str| Evidence {
         conclusion: conclusion.to_owned(),
         from: "sysServices".to_owned(),
@@ -57,7 +61,10 @@ fn of_every_kind() -> Vec<FactRow> {
         Fact::SilentAddresses([([10, 0, 1, 7].into(), u32::MAX)].into()),
     ]
     .map(row)
-    .to_vec()
+    .into_iter()
+    .chain([FactRow { source: "10.0.0.2".to_owned(), ..row(Fact::Withheld(withheld)) }])
+    .map(|row| FactRow { observer: Some("local_cntl_zoneA_1".parse().unwrap()), ..row })
+    .collect()
 }
 
 fn facts(nib: &Nib, device: u32) -> Vec<FactRow> {
@@ -71,7 +78,8 @@ fn put(nib: &mut Nib, rows: &[FactRow]) {
 pub fn facts_of_every_kind_are_read_back_in_the_order_of_the_kinds(mut nib: Nib) {
     nib.write([insert(1)]);
     let mut rows = of_every_kind();
-    assert_eq!(rows.len(), FactKind::ALL.len());
+    rows.sort_by_key(|row| row.fact.kind());
+    assert_eq!(rows.len(), FactKind::ALL.len() + 1);
     rows.reverse();
     put(&mut nib, &rows);
     rows.reverse();
@@ -81,7 +89,8 @@ pub fn facts_of_every_kind_are_read_back_in_the_order_of_the_kinds(mut nib: Nib)
 pub fn a_newer_fact_replaces(mut nib: Nib) {
     nib.write([insert(1)]);
     put(&mut nib, &[uptime(1, "10.0.0.1", 10, 0)]);
-    let newer = FactRow { protocol: None, ..uptime(1, "10.0.0.1", 20, 1) };
+    let observer = Some("local_cntl_zoneA_2".parse().unwrap());
+    let newer = FactRow { protocol: None, observer, ..uptime(1, "10.0.0.1", 20, 1) };
     put(&mut nib, std::slice::from_ref(&newer));
     assert_eq!(facts(&nib, 1), [newer]);
 }
@@ -157,6 +166,22 @@ pub fn facts_of_a_range_come_by_device(mut nib: Nib) {
     assert_eq!(range(3, 10), rows[3..]);
     assert_eq!(range(3, 9), []);
     assert_eq!(range(10, 1), [], "from the last to the first there is nothing");
+}
+
+pub fn which_facts_there_are_is_told_without_their_values(mut nib: Nib) {
+    nib.write([insert(1), insert(2), insert(3)]);
+    let rows = of_every_kind();
+    put(&mut nib, &rows);
+    put(&mut nib, &[uptime(2, "b", 1, 5), uptime(2, "a", 1, 4), uptime(2, "a", 2, 3)]);
+    let versions = |first: u32, last: u32| nib.reader.fact_versions(id(first), id(last)).unwrap();
+    let all = versions(1, 3);
+    assert_eq!(all.keys().copied().collect::<Vec<_>>(), [id(1), id(2)]);
+    assert_eq!(all[&id(1)], rows.iter().collect());
+    let mut second = FactVersions::default();
+    second.put(FactKind::SnmpUptime, "a".to_owned(), at(4));
+    second.put(FactKind::SnmpUptime, "b".to_owned(), at(5));
+    assert_eq!(versions(2, 2), [(id(2), second)].into());
+    assert!(versions(3, 9).is_empty());
 }
 
 pub fn a_fact_may_be_of_any_time(mut nib: Nib) {

@@ -6,8 +6,9 @@ mod members;
 use std::time::Duration;
 
 use pdsno::domain::device::{Device, DeviceStatus, DeviceType, Version};
+use pdsno::domain::digest::Digest;
 use pdsno::domain::event::{EventSeq, EventType, NewEvent};
-use pdsno::domain::fact::{Evidence, Fact, FactRow, SnmpUptime};
+use pdsno::domain::fact::{Evidence, Fact, FactKind, FactRow, SnmpUptime, Withheld};
 use pdsno::domain::protocol::Protocol;
 use pdsno::nib::{Change, EventQuery, NibReader};
 use proptest::collection::vec;
@@ -69,16 +70,19 @@ fn facts() -> impl Strategy<Value = FactRow> {
         "\\PC{0,4}".prop_map(|value| {
             Fact::TypeEvidence(Evidence { conclusion: "switch".to_owned(), from: "sysDescr".to_owned(), value })
         }),
+        any::<u32>().prop_map(|octets| {
+            Fact::Withheld(Withheld { kind: FactKind::TypeEvidence, octets, digest: Digest::from_bytes([3; 32]) })
+        }),
     ];
-    (0..FEW + 1, fact, select(&["10.0.0.1", "oui", ""][..]), of(select(&Protocol::ALL[..])), -3..3_i64).prop_map(
-        |(number, fact, source, protocol, observed)| FactRow {
+    (0..FEW + 1, fact, select(&["10.0.0.1", "oui", ""][..]), of(select(&Protocol::ALL[..])), -3..3_i64, any::<bool>())
+        .prop_map(|(number, fact, source, protocol, observed, from_below)| FactRow {
             device: id(number),
             fact,
             source: source.to_owned(),
             protocol,
             observed_at: at(observed),
-        },
-    )
+            observer: from_below.then(|| "local_cntl_zoneA_1".parse().unwrap()),
+        })
 }
 
 fn payloads() -> impl Strategy<Value = Value> {

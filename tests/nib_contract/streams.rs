@@ -1,6 +1,7 @@
 //! What goes up until it is acknowledged, and what comes from below once and in order.
 
 use pdsno::domain::controller::ControllerId;
+use pdsno::domain::fact::{FactKind, FactVersions};
 use pdsno::domain::number::StreamSeq;
 use pdsno::domain::stream::{OutboxItem, Sighting, Stream, StreamChange, StreamPosition};
 use pdsno::nib::writer::NibWriter;
@@ -195,7 +196,10 @@ pub fn of_many_that_race_to_apply_an_item_exactly_one_does(mut nib: Nib) {
 
 fn sighting(reporter: u32, reported: u32, device: u32) -> Sighting {
     let (reporter, told_by) = (lc(reporter), seq(u64::from(reported) + 1));
-    Sighting { reporter, reported: id(reported), device: id(device), last_seen: NOW, is_active: true, told_by }
+    let mut facts = FactVersions::default();
+    facts.put(FactKind::SnmpSystem, format!("10.0.0.{reported}"), at(1));
+    facts.put(FactKind::TypeEvidence, "conclusion".to_owned(), at(2));
+    Sighting { reporter, reported: id(reported), device: id(device), last_seen: NOW, is_active: true, told_by, facts }
 }
 
 fn put(sighting: &Sighting) -> Change {
@@ -219,7 +223,8 @@ pub fn a_sighting_is_of_a_device_that_exists(mut nib: Nib) {
 
 pub fn a_sighting_replaces_what_was_told_and_may_move(mut nib: Nib) {
     nib.write([insert(1), insert(2), put(&sighting(1, 7, 1))]);
-    let told = Sighting { last_seen: at(-5), is_active: false, told_by: seq(99), ..sighting(1, 7, 1) };
+    let facts = FactVersions::default();
+    let told = Sighting { last_seen: at(-5), is_active: false, told_by: seq(99), facts, ..sighting(1, 7, 1) };
     nib.write([put(&told)]);
     assert_eq!(nib.reader.sightings_of(id(1)).unwrap(), std::slice::from_ref(&told));
     let moved = Sighting { device: id(2), ..told };

@@ -84,6 +84,7 @@ pub fn uptime(number: u32) -> Change {
         source: address(number).to_string(),
         protocol: None,
         observed_at: at(-1),
+        observer: None,
     })
 }
 

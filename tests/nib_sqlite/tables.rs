@@ -3,6 +3,7 @@
 
 use pdsno::domain::device::Version;
 use pdsno::domain::event::{EventSeq, EventType};
+use pdsno::domain::fact::FactVersions;
 use pdsno::domain::number::{PolicyVersion, Serial, StreamSeq};
 use pdsno::domain::policy::PolicyRow;
 use pdsno::domain::registry::{Blocked, NextCertificate, RegistryChange};
@@ -58,6 +59,7 @@ fn some_of_everything() -> Vec<Change> {
             last_seen: NOW,
             is_active: true,
             told_by: seq(3),
+            facts: FactVersions::default(),
         }),
         Change::PutPolicy(PolicyRow {
             version: PolicyVersion::from_number(2),

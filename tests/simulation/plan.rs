@@ -32,6 +32,8 @@ pub enum Act {
     Put(u8, usize, u8),
     /// A device goes away.
     Take(u8),
+    /// What a device's agent says changes.
+    Rewire(u8),
     /// A node ends at one of its next commits, before or after that one.
     Kill(usize, u64, bool),
     /// A node cannot be reached, and then it can again.
@@ -63,8 +65,9 @@ impl Plan {
         for device in 0..random.u8(8..20) {
             for _ in 0..random.u8(1..4) {
                 let when = at(&mut random);
-                let act = match random.u8(0..5) {
+                let act = match random.u8(0..6) {
                     0 => Act::Take(device),
+                    1 => Act::Rewire(device),
                     _ => Act::Put(device, random.usize(0..locals), random.u8(1..250)),
                 };
                 acts.push((when, act));

@@ -216,6 +216,7 @@ impl World {
                 self.network.put(Ipv4Addr::new(10, 0, subnet, octet), device);
             }
             Act::Take(device) => self.network.take(device),
+            Act::Rewire(device) => self.network.rewire(device),
             Act::Kill(node, commits, after_it) => {
                 if let Some(running) = &self.machines[node].running {
                     let mut fate = locked(&running.fate);

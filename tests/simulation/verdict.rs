@@ -8,12 +8,14 @@ use std::path::{Path, PathBuf};
 use pdsno::actors::audit::Tiles;
 use pdsno::algorithms::audit::examine::Outcome;
 use pdsno::algorithms::audit::frontier::Frontier;
+use pdsno::algorithms::report::facts::is_compared;
 use pdsno::app::audit::{EventKey, export, proof_text, prove, verify_own, verify_paths};
 use pdsno::app::failure::Failure;
 use pdsno::domain::address::MacAddr;
-use pdsno::domain::controller::Role;
+use pdsno::domain::controller::{ControllerId, Role};
 use pdsno::domain::device::DeviceStatus;
 use pdsno::domain::event::{EventSeq, EventType};
+use pdsno::domain::fact::{FactKind, FactRow};
 use pdsno::domain::key::PublicKey;
 use pdsno::domain::log::StoredEntry;
 use pdsno::domain::origin::Origin;
@@ -152,6 +154,50 @@ fn the_views_agree(world: &World) -> Result<(), String> {
         if keys(&found) != keys(&wanted) {
             let number = machine.number;
             return Err(format!("node {number} sees {found:?}\nand those below it {wanted:?}"));
+        }
+        for child in below(machine.place.number) {
+            what_is_told_is_known(machine, child)?;
+        }
+        what_is_known_was_observed(machine, world)?;
+    }
+    Ok(())
+}
+
+/// What is known of a device, by what it is about and who said it.
+type Facts = BTreeMap<(MacAddr, FactKind, String), FactRow>;
+
+/// The facts in which the tiers agree.
+fn facts(reader: &dyn NibReader) -> Facts {
+    let devices = reader.devices(None, None, 10_000).unwrap();
+    let facts = devices.into_iter().flat_map(|device| {
+        let rows = reader.facts(device.id, device.id).unwrap().into_iter();
+        rows.filter_map(move |row| Some(((device.mac?, row.fact.kind(), row.source.clone()), row)))
+    });
+    facts.filter(|((_, kind, _), _)| is_compared(*kind)).collect()
+}
+
+/// Of every fact that a controller below has, there is a value.
+fn what_is_told_is_known(machine: &Machine, child: &Machine) -> Result<(), String> {
+    let known = facts(machine.reader.as_ref());
+    match facts(child.reader.as_ref()).keys().find(|key| !known.contains_key(*key)) {
+        None => Ok(()),
+        Some(key) => Err(format!("node {} does not know {key:?} of node {}", machine.place.number, child.place.number)),
+    }
+}
+
+/// Every value is the one that the controller has of which it is said that it observed it.
+fn what_is_known_was_observed(machine: &Machine, world: &World) -> Result<(), String> {
+    let number = machine.place.number;
+    let observed: BTreeMap<ControllerId, Facts> = world
+        .machines
+        .iter()
+        .filter(|machine| machine.place.role == Role::Local)
+        .filter_map(|machine| Some((machine.name()?, facts(machine.reader.as_ref()))))
+        .collect();
+    for (key, row) in facts(machine.reader.as_ref()) {
+        let by = row.observer.as_ref().and_then(|observer| observed.get(observer)?.get(&key));
+        if by.map(|by| &by.fact) != Some(&row.fact) {
+            return Err(format!("node {number} knows {row:?}\nand its observer {by:?}"));
         }
     }
     Ok(())

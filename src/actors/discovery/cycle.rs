@@ -126,8 +126,7 @@ impl CycleInput {
             report.duration_ms = millis(self.took());
             let mut changes = delta.changes;
             if let Some(settings) = &self.settings.report {
-                let before = known.iter().map(|known| &known.device);
-                let items = of_cycle(&report, settings.policy_version, before, &changes, Vec::new(), context.now);
+                let items = of_cycle(&report, settings.policy_version, &known, &changes, Vec::new(), context.now);
                 changes.extend(items.map_err(CycleError::Report)?);
             }
             changes.extend(events(&report, &self.settings.actor, context.now));

@@ -8,14 +8,14 @@ use tracing::{error, warn};
 
 use super::{Orders, Outlet, SEND_DEADLINE};
 use crate::actors::identity::Own;
-use crate::actors::nib::Nib;
+use crate::actors::nib::{Nib, load_devices};
 use crate::actors::post::Send;
+use crate::algorithms::discovery::delta::KnownDevice;
 use crate::algorithms::report::items::{enqueue, root_of, snapshot};
 use crate::algorithms::report::pace::{MOST_WAITING, Pace};
 use crate::algorithms::view::summary;
 use crate::domain::change::Change;
 use crate::domain::controller::{ControllerId, Region};
-use crate::domain::device::Device;
 use crate::domain::number::{PolicyVersion, StreamSeq};
 use crate::domain::stream::{OutboxItem, Stream, StreamChange, StreamPosition};
 use crate::domain::time::{Clock, Timestamp};
@@ -23,9 +23,6 @@ use crate::nib::{NibError, NibReader};
 use crate::wire::canonical::CanonicalError;
 use crate::wire::envelope::{Body, Destination};
 use crate::wire::report::{DiscoveryReport, DiscoverySummary, Report};
-
-/// Devices are read in pages.
-const PAGE: usize = 1_000;
 
 pub(super) struct Round {
     pub outlet: Outlet,
@@ -171,22 +168,16 @@ fn look_at_outbox(reader: &dyn NibReader, stream: Stream) -> Result<Outbox, NibE
     Ok(Outbox { position, first: waiting.first().map_or(position.last.next(), |item| item.seq) })
 }
 
-fn all_devices(reader: &dyn NibReader) -> Result<Vec<Device>, NibError> {
-    let mut devices: Vec<Device> = Vec::new();
-    loop {
-        let page = reader.devices(None, devices.last().map(|device| device.id), PAGE)?;
-        if page.is_empty() {
-            return Ok(devices);
-        }
-        devices.extend(page);
-    }
+fn all_devices(reader: &dyn NibReader) -> Result<Vec<KnownDevice>, NibError> {
+    let table = load_devices(reader)?;
+    Ok(table.devices.into_iter().map(|(device, facts)| KnownDevice { device, facts }).collect())
 }
 
 /// All devices, as items of a stream.
 fn retold(
     stream: Stream,
     region: Option<&Region>,
-    devices: &[Device],
+    devices: &[KnownDevice],
     policy_version: Option<PolicyVersion>,
     now: Timestamp,
 ) -> Result<Vec<Change>, CanonicalError> {

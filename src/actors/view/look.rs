@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use crate::algorithms::report::root::{Trace, trace};
 use crate::algorithms::view::absorb::Item;
-use crate::algorithms::view::draft::Rows;
+use crate::algorithms::view::draft::{Rows, fact_key};
 use crate::domain::controller::{ControllerId, Role};
 use crate::domain::device::DeviceId;
+use crate::domain::fact::FactVersions;
 use crate::domain::number::{PolicyVersion, StreamSeq};
 use crate::domain::registry::ControllerRow;
 use crate::domain::stream::Sighting;
@@ -54,11 +55,16 @@ pub(super) fn load_all(reader: &dyn NibReader, from: &ControllerId) -> Result<Ro
 fn rows(reader: &dyn NibReader, role: Role, from: &ControllerId, item: &Item) -> Result<Rows, NibError> {
     let mut rows = Rows { next: reader.next_device()?, totals: reader.count_devices()?, ..Rows::default() };
     let mut touched = BTreeSet::new();
+    let mut learnt = BTreeSet::new();
     for told in item.devices() {
-        touched.extend(reader.sighting(from, told.id)?.map(|seen| seen.device));
-        if let Some(mac) = told.mac {
-            touched.extend(reader.device_by_mac(mac)?.map(|device| device.id));
-        }
+        let seen = reader.sighting(from, told.id)?.map(|seen| seen.device);
+        let known = told.mac.map(|mac| reader.device_by_mac(mac)).transpose()?.flatten().map(|device| device.id);
+        let devices = || seen.into_iter().chain(known);
+        touched.extend(devices());
+        learnt.extend(devices().filter(|_| !told.facts.is_empty()));
+    }
+    for device in learnt {
+        rows.facts.extend(reader.facts(device, device)?.into_iter().map(|row| (fact_key(&row), row)));
     }
     for gone in item.removed() {
         touched.extend(reader.sighting(from, *gone)?.map(|seen| seen.device));
@@ -110,10 +116,15 @@ fn told_by(reader: &dyn NibReader, from: &ControllerId) -> Result<Vec<Sighting>,
 fn census(reader: &dyn NibReader) -> Result<Vec<Trace>, NibError> {
     let mut all: Vec<Trace> = Vec::new();
     loop {
-        let page = reader.devices(None, all.last().map(|(id, _, _)| *id), PAGE)?;
+        let page = reader.devices(None, all.last().map(|trace| trace.0), PAGE)?;
         if page.is_empty() {
             return Ok(all);
         }
-        all.extend(page.iter().map(trace));
+        let ends = page.first().zip(page.last());
+        let facts = ends.map(|(first, last)| reader.fact_versions(first.id, last.id)).transpose()?.unwrap_or_default();
+        let none = FactVersions::default();
+        let traces = page.iter().map(|device| trace(device, facts.get(&device.id).unwrap_or(&none)));
+        let traces: Result<Vec<Trace>, _> = traces.collect();
+        all.extend(traces.map_err(|error| NibError::Invalid { detail: error.to_string() })?);
     }
 }

@@ -4,11 +4,15 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::facts;
 use super::root::{Trace, state_root, trace};
+use crate::algorithms::discovery::delta::KnownDevice;
 use crate::domain::change::Change;
 use crate::domain::cycle::{CycleReport, DeltaCounts};
 use crate::domain::device::{Device, DeviceId};
+use crate::domain::fact::{FactRow, FactVersions};
 use crate::domain::number::PolicyVersion;
+use crate::domain::protocol::Protocol;
 use crate::domain::stream::{Stream, StreamChange};
 use crate::domain::time::Timestamp;
 use crate::wire::canonical::{self, CanonicalError};
@@ -22,7 +26,7 @@ const LONGEST_TEXT: usize = 1_024;
 /// Octets that are kept free for the number and the names around an item.
 const FRAME: usize = 256;
 
-/// A device as it is told.
+/// A device as it is told, without its facts.
 pub fn told(device: &Device) -> ReportedDevice {
     let left_out = device.addresses.len().saturating_sub(MOST_ADDRESSES);
     ReportedDevice {
@@ -41,7 +45,20 @@ pub fn told(device: &Device) -> ReportedDevice {
         last_seen: device.last_seen,
         missed_cycles: device.missed_cycles,
         methods: device.methods.clone(),
+        facts: Vec::new(),
     }
+}
+
+/// A device as it is told, with these facts.
+///
+/// # Errors
+/// [`CanonicalError`] for a fact that has no canonical form.
+pub fn told_with<'a>(
+    device: &Device,
+    facts: impl IntoIterator<Item = &'a FactRow>,
+) -> Result<ReportedDevice, CanonicalError> {
+    let facts = facts.into_iter().filter_map(|row| facts::told(row).transpose()).collect::<Result<_, _>>()?;
+    Ok(ReportedDevice { facts, ..told(device) })
 }
 
 /// The beginning of a text, at most so long as is told and taken.
@@ -128,9 +145,11 @@ pub fn split<I: Item>(
     let mut pieces: Vec<Piece> = vec![(Vec::new(), Vec::new())];
     let mut room = whole;
     for device in devices {
-        open(&mut pieces, &mut room, whole, canonical::to_bytes(&device)?.len());
-        if let Some((told, _)) = pieces.last_mut() {
-            told.push(device);
+        for (device, length) in cut(device, whole)? {
+            open(&mut pieces, &mut room, whole, length);
+            if let Some((told, _)) = pieces.last_mut() {
+                told.push(device);
+            }
         }
     }
     for id in removed {
@@ -145,6 +164,30 @@ pub fn split<I: Item>(
         if place == last { item } else { item.unfinished() }
     });
     Ok(items.collect())
+}
+
+/// A device whose facts do not fit into one item, as several, each with some of them; and the length of
+/// each.
+fn cut(device: ReportedDevice, whole: usize) -> Result<Vec<(ReportedDevice, usize)>, CanonicalError> {
+    let length = canonical::to_bytes(&device)?.len();
+    if length <= whole || device.facts.is_empty() {
+        return Ok(vec![(device, length)]);
+    }
+    let bare = ReportedDevice { facts: Vec::new(), ..device.clone() };
+    let empty = canonical::to_bytes(&bare)?.len() + FRAME;
+    let mut copies: Vec<(ReportedDevice, usize)> = vec![(bare.clone(), empty)];
+    for fact in device.facts {
+        // And a comma.
+        let length = canonical::to_bytes(&fact)?.len() + 1;
+        if copies.last().is_some_and(|(copy, sum)| !copy.facts.is_empty() && sum + length > whole) {
+            copies.push((bare.clone(), empty));
+        }
+        if let Some((copy, sum)) = copies.last_mut() {
+            copy.facts.push(fact);
+            *sum += length;
+        }
+    }
+    Ok(copies)
 }
 
 /// Devices that are told together, and those that are gone.
@@ -177,8 +220,9 @@ pub fn enqueue<I: Item>(items: &[I], at: Timestamp) -> Result<Vec<Change>, Canon
 ///
 /// # Errors
 /// [`CanonicalError`] for what has no canonical form.
-pub fn snapshot<I: Item>(frame: &I, devices: &[Device]) -> Result<Vec<I>, CanonicalError> {
-    let pieces = split(frame, devices.iter().map(told).collect(), Vec::new())?;
+pub fn snapshot<I: Item>(frame: &I, devices: &[KnownDevice]) -> Result<Vec<I>, CanonicalError> {
+    let told = devices.iter().map(|known| told_with(&known.device, &known.facts)).collect::<Result<_, _>>()?;
+    let pieces = split(frame, told, Vec::new())?;
     let parts = u32::try_from(pieces.len()).unwrap_or(u32::MAX);
     let numbered = (1..).zip(pieces).map(|(number, piece)| match SnapshotPart::new(number, parts) {
         Ok(part) => piece.part(part),
@@ -192,8 +236,9 @@ pub fn snapshot<I: Item>(frame: &I, devices: &[Device]) -> Result<Vec<I>, Canoni
 ///
 /// # Errors
 /// [`CanonicalError`]: never for these values.
-pub fn root_of(devices: &[Device]) -> Result<crate::domain::digest::Digest, CanonicalError> {
-    state_root(&devices.iter().map(trace).collect::<Vec<Trace>>())
+pub fn root_of(devices: &[KnownDevice]) -> Result<crate::domain::digest::Digest, CanonicalError> {
+    let traces = devices.iter().map(|known| trace(&known.device, &known.facts.iter().collect()));
+    state_root(&traces.collect::<Result<Vec<Trace>, _>>()?)
 }
 
 /// What a Local Controller tells of a cycle, decided together with its changes: the changes that write
@@ -202,32 +247,91 @@ pub fn root_of(devices: &[Device]) -> Result<crate::domain::digest::Digest, Cano
 ///
 /// # Errors
 /// [`CanonicalError`] for what has no canonical form.
-pub fn of_cycle<'a>(
+pub fn of_cycle(
     cycle: &CycleReport,
     policy_version: Option<PolicyVersion>,
-    known: impl IntoIterator<Item = &'a Device>,
+    known: &[KnownDevice],
     changes: &[Change],
     removed: Vec<DeviceId>,
     now: Timestamp,
 ) -> Result<Vec<Change>, CanonicalError> {
-    let mut devices: BTreeMap<DeviceId, &Device> = known.into_iter().map(|device| (device.id, device)).collect();
-    let mut news = Vec::new();
+    let mut after: BTreeMap<DeviceId, After<'_>> =
+        known.iter().map(|known| (known.device.id, After::of(known))).collect();
     for change in changes {
-        let (Change::InsertDevice(device) | Change::UpdateDevice(device)) = change else { continue };
-        if devices.get(&device.id).is_none_or(|before| is_news(before, device)) {
-            news.push(told(device));
+        match change {
+            Change::InsertDevice(device) | Change::UpdateDevice(device) => match after.get_mut(&device.id) {
+                Some(known) => known.become_as(device),
+                None => drop(after.insert(device.id, After::new(device))),
+            },
+            Change::TouchDevice { id, last_seen, methods, .. } => {
+                after.entry(*id).and_modify(|known| known.touched = Some((*last_seen, methods)));
+            }
+            Change::PutFact(row) => {
+                after.entry(row.device).and_modify(|known| known.learn(row));
+            }
+            _ => {}
         }
-        devices.insert(device.id, device);
     }
-    devices.retain(|id, _| !removed.contains(id));
-    let traces: Vec<Trace> = devices.values().map(|device| trace(device)).collect();
+    after.retain(|id, _| !removed.contains(id));
+    let traces = after.values().map(|device| trace(device.device, &device.versions));
     let frame = Report {
         cycle: Some(reported(cycle)),
         policy_version,
-        state_root: Some(state_root(&traces)?),
+        state_root: Some(state_root(&traces.collect::<Result<Vec<Trace>, _>>()?)?),
         ..Report::default()
     };
+    let news = after.values().filter(|device| device.is_news).map(After::told).collect::<Result<_, _>>()?;
     enqueue(&split(&frame, news, removed)?, now)
+}
+
+/// A device after a cycle, as its changes say.
+struct After<'a> {
+    device: &'a Device,
+    before: &'a [FactRow],
+    touched: Option<(Timestamp, &'a [Protocol])>,
+    learnt: Vec<&'a FactRow>,
+    versions: FactVersions,
+    is_news: bool,
+}
+
+impl<'a> After<'a> {
+    fn of(known: &'a KnownDevice) -> Self {
+        let versions = known.facts.iter().collect();
+        let (device, before) = (&known.device, known.facts.as_slice());
+        Self { device, before, touched: None, learnt: Vec::new(), versions, is_news: false }
+    }
+
+    fn new(device: &'a Device) -> Self {
+        let versions = FactVersions::default();
+        Self { device, before: &[], touched: None, learnt: Vec::new(), versions, is_news: true }
+    }
+
+    fn become_as(&mut self, device: &'a Device) {
+        self.is_news |= is_news(self.device, device);
+        self.device = device;
+    }
+
+    /// A fact that is older than the one that the NIB has is not taken there, so it is not told either.
+    fn learn(&mut self, row: &'a FactRow) {
+        let kind = row.fact.kind();
+        if self.versions.get(kind, &row.source).is_some_and(|known| row.observed_at < known) {
+            return;
+        }
+        let newest = self.before.iter().filter(|before| before.fact.kind() == kind).max_by_key(|row| row.observed_at);
+        self.is_news |= facts::is_news(newest, row);
+        self.versions.put(kind, row.source.clone(), row.observed_at);
+        self.learnt.push(row);
+    }
+
+    fn told(&self) -> Result<ReportedDevice, CanonicalError> {
+        let told = told_with(self.device, self.learnt.iter().copied())?;
+        Ok(match self.touched {
+            Some((last_seen, methods)) => {
+                ReportedDevice { last_seen, methods: methods.to_vec(), missed_cycles: 0, ..told }
+            }
+            None => told,
+        })
+    }
 }
 
 fn reported(cycle: &CycleReport) -> ReportedCycle {

@@ -1,14 +1,17 @@
 //! Whether parent and child have the same devices, told by one value.
 
+use super::facts;
 use crate::domain::address::MacAddr;
 use crate::domain::device::{Device, DeviceId, DeviceStatus};
 use crate::domain::digest::Digest;
+use crate::domain::fact::FactVersions;
 use crate::wire::canonical::{self, CanonicalError};
 
-/// What of a device both sides know at any time: its id at the reporter, its hardware address, and
-/// whether it is there. Names and addresses are not in it, for a parent keeps those of the controller
-/// that saw the device last; nor is when it was seen, which changes without a report.
-pub type Trace = (DeviceId, Option<MacAddr>, bool);
+/// What of a device both sides know at any time: its id at the reporter, its hardware address, whether
+/// it is there, and which facts are known of it. Names and addresses are not in it, for a parent keeps
+/// those of the controller that saw the device last; nor is when it was seen, which changes without a
+/// report.
+pub type Trace = (DeviceId, Option<MacAddr>, bool, Option<Digest>);
 
 /// Whether a device is there: not silent for as long as policy allows. A device that is quarantined or
 /// degraded is there.
@@ -17,8 +20,11 @@ pub fn is_there(status: DeviceStatus) -> bool {
 }
 
 /// What of a device goes into the root.
-pub fn trace(device: &Device) -> Trace {
-    (device.id, device.mac, is_there(device.status))
+///
+/// # Errors
+/// [`CanonicalError`]: never for these values.
+pub fn trace(device: &Device, facts: &FactVersions) -> Result<Trace, CanonicalError> {
+    Ok((device.id, device.mac, is_there(device.status), facts::digest(facts)?))
 }
 
 /// The root of a reporter's devices, ascending by id: SHA-256 over the canonical JSON of their traces.

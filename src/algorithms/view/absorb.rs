@@ -139,6 +139,10 @@ pub(super) struct Sender<'a> {
     pub id: &'a ControllerId,
     pub region: Option<&'a Region>,
     pub seq: StreamSeq,
+    /// The number of the first item of the snapshot that it belongs to.
+    pub snapshot: Option<StreamSeq>,
+    /// Whether it tells what others of its region observed.
+    pub tells_for_region: bool,
 }
 
 /// What becomes of an item: to be committed together, and then said.
@@ -220,7 +224,9 @@ pub fn absorb(incoming: &Incoming<'_>, rows: &Rows, context: &Context<'_>) -> Re
     if seq > received.next() && !item.snapshot().is_some_and(SnapshotPart::is_first) {
         return without_change(None, Some(Wanted::From(received.next())), Outcome::Gap);
     }
-    let sender = Sender { id: from, region: Some(region), seq };
+    let snapshot = item.snapshot().map(|part| part.first(seq));
+    let tells_for_region = matches!(item, Item::Summary(_));
+    let sender = Sender { id: from, region: Some(region), seq, snapshot, tells_for_region };
     let mut draft = Draft::new(rows);
     item.devices().iter().for_each(|told| merge::tell(&mut draft, told, &sender, context));
     item.removed().iter().for_each(|gone| merge::forget(&mut draft, *gone, &sender, context));
@@ -230,7 +236,7 @@ pub fn absorb(incoming: &Incoming<'_>, rows: &Rows, context: &Context<'_>) -> Re
     let mut events = tell::of_item(item, &sender, context);
     events.extend(tell::of_devices(&draft, item, &sender, context));
     let agrees = match item.state_root() {
-        Some(root) => root == state_root(&draft.traces(from))?,
+        Some(root) => root == state_root(&draft.traces(from)?)?,
         None => true,
     };
     if agrees && let Some(part) = item.snapshot().filter(|part| part.is_last()) {

@@ -3,12 +3,24 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::algorithms::report::root::{Trace, trace};
+use crate::algorithms::report::facts::digest;
+use crate::algorithms::report::root::{Trace, is_there};
 use crate::domain::address::MacAddr;
 use crate::domain::change::Change;
 use crate::domain::controller::{ControllerId, Region};
 use crate::domain::device::{Device, DeviceId, DeviceStatus};
+use crate::domain::digest::Digest;
+use crate::domain::fact::{FactKind, FactRow};
 use crate::domain::stream::Sighting;
+use crate::wire::canonical::CanonicalError;
+
+/// A fact's key.
+pub type FactKey = (DeviceId, FactKind, String);
+
+/// The key of a fact's row.
+pub fn fact_key(row: &FactRow) -> FactKey {
+    (row.device, row.fact.kind(), row.source.clone())
+}
 
 /// A sighting's key: who told, and the device's id there.
 pub type Seen = (ControllerId, DeviceId);
@@ -21,6 +33,8 @@ pub struct Rows {
     pub devices: BTreeMap<DeviceId, Device>,
     /// Who told of them. When the item has a root, or ends a snapshot, all that its reporter told.
     pub sightings: BTreeMap<Seen, Sighting>,
+    /// The facts of those devices of which the item tells facts: all that are known of them.
+    pub facts: BTreeMap<FactKey, FactRow>,
     /// The regions of those who told.
     pub regions: BTreeMap<ControllerId, Region>,
     /// The lowest device number that was never used.
@@ -36,6 +50,7 @@ impl Default for Rows {
         Self {
             devices: BTreeMap::new(),
             sightings: BTreeMap::new(),
+            facts: BTreeMap::new(),
             regions: BTreeMap::new(),
             next: DeviceId::from_number(1),
             totals: BTreeMap::new(),
@@ -50,6 +65,8 @@ pub(super) struct Draft<'a> {
     pub before: &'a Rows,
     pub devices: BTreeMap<DeviceId, Device>,
     pub sightings: BTreeMap<Seen, Sighting>,
+    /// The facts that are new or not as they were.
+    pub learnt: BTreeMap<FactKey, FactRow>,
     by_mac: BTreeMap<MacAddr, DeviceId>,
     by_device: BTreeMap<DeviceId, BTreeSet<Seen>>,
     next: DeviceId,
@@ -65,6 +82,7 @@ impl<'a> Draft<'a> {
             before,
             devices: before.devices.clone(),
             sightings: before.sightings.clone(),
+            learnt: BTreeMap::new(),
             by_mac: before.devices.values().filter_map(|device| Some((device.mac?, device.id))).collect(),
             by_device,
             next: before.next,
@@ -123,18 +141,58 @@ impl<'a> Draft<'a> {
         self.sightings.iter().filter(move |((by, _), _)| by == reporter).map(|(_, sighting)| sighting)
     }
 
+    /// A fact as it is now.
+    pub fn fact(&self, key: &FactKey) -> Option<&FactRow> {
+        self.learnt.get(key).or_else(|| self.before.facts.get(key))
+    }
+
+    /// What was learnt of a device.
+    pub fn learnt_of(&self, device: DeviceId) -> impl Iterator<Item = &FactRow> {
+        of_device(&self.learnt, device)
+    }
+
+    /// The newest fact of a kind, before the item and after it.
+    pub fn newest(&self, device: DeviceId, kind: FactKind) -> (Option<&'a FactRow>, Option<&FactRow>) {
+        let of_kind = |row: &&FactRow| row.fact.kind() == kind;
+        let before = of_device(&self.before.facts, device).filter(of_kind).max_by_key(|row| row.observed_at);
+        let learnt = self.learnt_of(device).filter(of_kind).max_by_key(|row| row.observed_at);
+        let after = before.into_iter().chain(learnt).max_by_key(|row| row.observed_at);
+        (before, after)
+    }
+
     /// What of one reporter's devices its parent knows.
-    pub fn traces(&self, reporter: &ControllerId) -> Vec<Trace> {
+    ///
+    /// # Errors
+    /// [`CanonicalError`]: never for these values.
+    pub fn traces(&self, reporter: &ControllerId) -> Result<Vec<Trace>, CanonicalError> {
         let mac = |device| self.devices.get(&device).and_then(|device: &Device| device.mac);
-        self.told_by(reporter).map(|seen| (seen.reported, mac(seen.device), seen.is_active)).collect()
+        let trace = |seen: &Sighting| Ok((seen.reported, mac(seen.device), seen.is_active, digest(&seen.facts)?));
+        self.told_by(reporter).map(trace).collect()
     }
 
     /// All devices of the view after the item.
-    pub fn census(&self) -> Option<Vec<Trace>> {
-        let before = self.before.census.as_ref()?;
+    ///
+    /// # Errors
+    /// [`CanonicalError`]: never for these values.
+    pub fn census(&self) -> Result<Option<Vec<Trace>>, CanonicalError> {
+        let Some(before) = &self.before.census else { return Ok(None) };
         let mut all: BTreeMap<DeviceId, Trace> = before.iter().map(|trace| (trace.0, *trace)).collect();
-        all.extend(self.devices.values().map(|device| (device.id, trace(device))));
-        Some(all.into_values().collect())
+        for device in self.devices.values() {
+            let known = all.get(&device.id).and_then(|trace| trace.3);
+            all.insert(
+                device.id,
+                (device.id, device.mac, is_there(device.status), self.facts_digest(device.id, known)?),
+            );
+        }
+        Ok(Some(all.into_values().collect()))
+    }
+
+    /// The digest of a device's facts, which was `known` before the item.
+    fn facts_digest(&self, device: DeviceId, known: Option<Digest>) -> Result<Option<Digest>, CanonicalError> {
+        if self.learnt_of(device).next().is_none() {
+            return Ok(known);
+        }
+        digest(&of_device(&self.before.facts, device).chain(self.learnt_of(device)).collect())
     }
 
     /// How many devices of each status there are after the item.
@@ -152,8 +210,13 @@ impl<'a> Draft<'a> {
 
     /// The devices that are new or not as they were, each with what it was.
     pub fn changed(&self) -> impl Iterator<Item = (Option<&'a Device>, &Device)> {
+        self.both().filter(|(was, is)| *was != Some(*is))
+    }
+
+    /// The devices, each with what it was.
+    pub fn both(&self) -> impl Iterator<Item = (Option<&'a Device>, &Device)> {
         let before = |id: &DeviceId| self.before.devices.get(id);
-        self.devices.iter().map(move |(id, device)| (before(id), device)).filter(|(was, is)| *was != Some(*is))
+        self.devices.iter().map(move |(id, device)| (before(id), device))
     }
 
     /// What makes the rows of before those of after.
@@ -164,7 +227,9 @@ impl<'a> Draft<'a> {
         });
         let told = self.sightings.iter().filter(|(key, seen)| self.before.sightings.get(*key) != Some(*seen));
         let gone = self.before.sightings.keys().filter(|key| !self.sightings.contains_key(*key));
-        rows.chain(told.map(|(_, seen)| Change::PutSighting(seen.clone())))
+        let learnt = self.learnt.values().cloned().map(Change::PutFact);
+        rows.chain(learnt)
+            .chain(told.map(|(_, seen)| Change::PutSighting(seen.clone())))
             .chain(
                 gone.map(|(reporter, reported)| Change::DropSighting {
                     reporter: reporter.clone(),
@@ -173,6 +238,12 @@ impl<'a> Draft<'a> {
             )
             .collect()
     }
+}
+
+/// The facts of one device, of several ascending by device.
+fn of_device(facts: &BTreeMap<FactKey, FactRow>, device: DeviceId) -> impl Iterator<Item = &FactRow> {
+    let [lowest, ..] = FactKind::ALL;
+    facts.range((device, lowest, String::new())..).map(|(_, row)| row).take_while(move |row| row.device == device)
 }
 
 /// Of several who tell of a device, the one that the row follows: where it is there, rather than where

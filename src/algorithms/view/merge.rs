@@ -2,6 +2,7 @@
 
 use super::absorb::{Context, Sender, Tier};
 use super::draft::Draft;
+use super::facts;
 use crate::algorithms::report::items::clipped;
 use crate::algorithms::report::root::is_there;
 use crate::domain::controller::{ControllerId, Region};
@@ -16,6 +17,8 @@ pub(super) fn tell(draft: &mut Draft<'_>, told: &ReportedDevice, sender: &Sender
     // A reporter's clock may be ahead; nobody owns a device by a time that has not come.
     let last_seen = told.last_seen.min(context.now);
     let here = place(draft, told, known);
+    let before = draft.sightings.get(&key).cloned();
+    let facts = facts::take(draft, &told.facts, here, before.as_ref(), sender, context);
     let left = draft.see(Sighting {
         reporter: sender.id.clone(),
         reported: told.id,
@@ -23,6 +26,7 @@ pub(super) fn tell(draft: &mut Draft<'_>, told: &ReportedDevice, sender: &Sender
         last_seen,
         is_active: is_there(told.status),
         told_by: sender.seq,
+        facts,
     });
     let follows = draft.leading(here).is_some_and(|seen| seen.reporter == *sender.id && seen.reported == told.id);
     let before = draft.devices.get(&here).cloned();

@@ -5,7 +5,9 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use super::absorb::{Absorbed, Context, Incoming, Item, Tier, absorb};
-use super::draft::Rows;
+use super::draft::{FactKey, Rows, fact_key};
+use crate::algorithms::discovery::delta::KnownDevice;
+use crate::algorithms::report::facts::digest;
 use crate::algorithms::report::items::{of_cycle, root_of, snapshot};
 use crate::algorithms::report::root::{Trace, trace};
 use crate::domain::address::MacAddr;
@@ -14,11 +16,12 @@ use crate::domain::controller::{ControllerId, Region, Role};
 use crate::domain::cycle::{Completeness, CycleReport, DeltaCounts, Trigger};
 use crate::domain::device::{Device, DeviceId, DeviceStatus, DeviceType, Version};
 use crate::domain::event::{EventType, NewEvent};
+use crate::domain::fact::{Fact, FactRow, SnmpSystem, SnmpUptime};
 use crate::domain::key::PublicKey;
 use crate::domain::number::{PolicyVersion, Serial, StreamSeq};
 use crate::domain::protocol::Protocol;
 use crate::domain::registry::{ControllerRow, SignedDocument, Standing};
-use crate::domain::stream::StreamChange;
+use crate::domain::stream::{Sighting, StreamChange};
 use crate::domain::time::Timestamp;
 use crate::domain::token::TokenId;
 use crate::wire::report::{Report, Summary};
@@ -120,7 +123,9 @@ impl View {
     pub fn take(&mut self, from: &str, seq: u64, item: &Item) -> Absorbed {
         let from = id(from);
         let mut rows = self.rows.clone();
-        rows.census = item.state_root().map(|_| rows.devices.values().map(trace).collect());
+        let versions = |id| rows.facts.values().filter(|row| row.device == id).collect();
+        let traces = |_| rows.devices.values().map(|device| trace(device, &versions(device.id)).unwrap()).collect();
+        rows.census = item.state_root().map(traces);
         for device in rows.devices.values() {
             *rows.totals.entry(device.status).or_default() += 1;
         }
@@ -147,6 +152,12 @@ impl View {
             Change::UpdateDevice(device) => {
                 assert_eq!(self.rows.devices[&device.id].version, device.version);
                 self.put(Device { version: device.version.next(), ..device.clone() });
+            }
+            Change::PutFact(row) => {
+                assert!(self.rows.devices.contains_key(&row.device));
+                let before = self.rows.facts.insert(fact_key(row), row.clone());
+                // A store would not take an older one.
+                assert!(before.is_none_or(|before| before.observed_at <= row.observed_at), "{row:?}");
             }
             Change::PutSighting(seen) => {
                 assert!(self.rows.devices.contains_key(&seen.device));
@@ -187,7 +198,8 @@ impl View {
     /// What is known here of a child's devices.
     pub fn traces(&self, from: &str) -> Vec<Trace> {
         let of = self.rows.sightings.values().filter(|seen| seen.reporter.as_str() == from);
-        of.map(|seen| (seen.reported, self.rows.devices[&seen.device].mac, seen.is_active)).collect()
+        let mac = |seen: &Sighting| self.rows.devices[&seen.device].mac;
+        of.map(|seen| (seen.reported, mac(seen), seen.is_active, digest(&seen.facts).unwrap())).collect()
     }
 }
 
@@ -195,18 +207,58 @@ impl View {
 pub struct Local {
     pub name: &'static str,
     pub devices: BTreeMap<DeviceId, Device>,
+    pub facts: BTreeMap<FactKey, FactRow>,
+    /// Whether its devices have agents, whose names change now and then.
+    pub has_agents: bool,
     pub items: BTreeMap<u64, Item>,
     pub last: u64,
 }
 
 impl Local {
     pub fn new(name: &'static str) -> Self {
-        Self { name, devices: BTreeMap::new(), items: BTreeMap::new(), last: 0 }
+        let (devices, facts, items) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Self { name, devices, facts, has_agents: false, items, last: 0 }
+    }
+
+    pub fn with_agents(name: &'static str) -> Self {
+        Self { has_agents: true, ..Self::new(name) }
+    }
+
+    /// All devices with their facts.
+    pub fn known(&self) -> Vec<KnownDevice> {
+        let facts = |id| self.facts.values().filter(|row| row.device == id).cloned().collect();
+        let known = |device: &Device| KnownDevice { device: device.clone(), facts: facts(device.id) };
+        self.devices.values().map(known).collect()
+    }
+
+    /// Writes what the agents of these devices say, where it changed.
+    fn learn(&mut self, seen: &[u8], now: Timestamp, changes: &mut Vec<Change>) {
+        for device in self.devices.values().filter(|_| self.has_agents) {
+            let Some(number) = seen.iter().find(|number| device.mac == Some(mac(**number))) else { continue };
+            let seconds = u64::try_from(now.as_millis() / 1_000).unwrap();
+            let name = format!("host-{number} of {} in {}", self.name, seconds / 7);
+            let system = SnmpSystem { sys_name: Some(name), ..SnmpSystem::default() };
+            for fact in [Fact::SnmpSystem(system), Fact::SnmpUptime(SnmpUptime { uptime_seconds: seconds })] {
+                let row = FactRow {
+                    device: device.id,
+                    fact,
+                    source: format!("10.0.1.{number}"),
+                    protocol: Some(Protocol::Snmp),
+                    observed_at: now,
+                    observer: None,
+                };
+                let key = fact_key(&row);
+                if self.facts.get(&key).is_none_or(|before| before.fact != row.fact) {
+                    changes.push(Change::PutFact(row.clone()));
+                    self.facts.insert(key, row);
+                }
+            }
+        }
     }
 
     /// A cycle that sees these devices and no others, at a time.
     pub fn cycle(&mut self, seen: &[u8], now: Timestamp) {
-        let before: Vec<Device> = self.devices.values().cloned().collect();
+        let before = self.known();
         let mut changes = Vec::new();
         for device in self.devices.values_mut() {
             let is_seen = seen.iter().any(|number| device.mac == Some(mac(*number)));
@@ -226,6 +278,7 @@ impl Local {
                 self.devices.insert(device.id, device);
             }
         }
+        self.learn(seen, now, &mut changes);
         let new = before.len().abs_diff(self.devices.len()) as u64;
         let items = of_cycle(&cycle(new), None, &before, &changes, Vec::new(), now).unwrap();
         for item in items {
@@ -236,7 +289,7 @@ impl Local {
 
     /// Writes a snapshot in the place of all that waits.
     pub fn snapshot(&mut self) {
-        let devices: Vec<Device> = self.devices.values().cloned().collect();
+        let devices = self.known();
         let frame = Report { state_root: Some(root_of(&devices).unwrap()), ..Report::default() };
         self.items.clear();
         snapshot(&frame, &devices).unwrap().into_iter().for_each(|part| self.write(Item::Report(part)));
@@ -248,7 +301,8 @@ impl Local {
     }
 
     pub fn traces(&self) -> Vec<Trace> {
-        self.devices.values().map(trace).collect()
+        let facts = |device: &Device| self.facts.values().filter(|row| row.device == device.id).collect();
+        self.devices.values().map(|device| trace(device, &facts(device)).unwrap()).collect()
     }
 }
 
@@ -290,6 +344,6 @@ pub fn cycle(new: u64) -> CycleReport {
     }
 }
 
-pub fn summary_of(zone: &str, devices: &[Device]) -> Summary {
+pub fn summary_of(zone: &str, devices: &[KnownDevice]) -> Summary {
     super::summary::of_view(&region(zone), devices, None).unwrap()
 }

@@ -5,16 +5,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::absorb::{Context, Sender, Tier};
 use super::draft::Draft;
 use super::tell::ESCALATED;
-use crate::algorithms::report::items::{enqueue, is_news, root_of, split, told};
+use crate::algorithms::discovery::delta::KnownDevice;
+use crate::algorithms::report::facts;
+use crate::algorithms::report::items::{enqueue, is_news, root_of, split, told_with};
 use crate::algorithms::report::root::state_root;
 use crate::domain::change::Change;
 use crate::domain::controller::{ControllerId, Region};
 use crate::domain::device::{Device, DeviceStatus};
 use crate::domain::event::NewEvent;
+use crate::domain::fact::FactRow;
 use crate::domain::number::PolicyVersion;
 use crate::domain::time::Timestamp;
 use crate::wire::canonical::CanonicalError;
-use crate::wire::report::{Anomaly, Reporters, Summary};
+use crate::wire::report::{Anomaly, ReportedDevice, Reporters, Summary};
 
 /// At most so many anomalies are told in one summary; all are in the region's own log.
 const MOST_ANOMALIES: usize = 64;
@@ -63,8 +66,7 @@ pub(super) fn of_item(
     context: &Context<'_>,
 ) -> Result<Vec<Change>, CanonicalError> {
     let Tier::Regional { region, reported, missing, is_summary_due } = context.tier else { return Ok(Vec::new()) };
-    let news = draft.changed().filter(|(before, device)| before.is_none_or(|before| is_news(before, device)));
-    let devices: Vec<_> = news.map(|(_, device)| told(device)).collect();
+    let devices = news(draft)?;
     let found = events.iter().filter(|event| ESCALATED.contains(&event.event_type));
     let anomalies: Vec<Anomaly> = found.take(MOST_ANOMALIES).filter_map(anomaly).collect();
     let is_back = missing.contains(sender.id);
@@ -73,10 +75,19 @@ pub(super) fn of_item(
     }
     let with_sender: BTreeSet<&ControllerId> = reported.iter().chain([sender.id]).collect();
     let lcs = reporters(with_sender, missing.iter().filter(|missing| *missing != sender.id));
-    let state_root = draft.census().map(|census| state_root(&census)).transpose()?;
+    let state_root = draft.census()?.map(|census| state_root(&census)).transpose()?;
     let frame = frame(region, &draft.totals(), Some(lcs), context.policy_version);
     let items = split(&Summary { anomalies, state_root, ..frame }, devices, Vec::new())?;
     enqueue(&items, context.now)
+}
+
+/// The devices that the Global Controller does not know as they are, with what was learnt of them.
+fn news(draft: &Draft<'_>) -> Result<Vec<ReportedDevice>, CanonicalError> {
+    let is_learnt = |row: &FactRow| facts::is_news(draft.newest(row.device, row.fact.kind()).0, row);
+    let is_told = |(before, device): &(Option<&Device>, &Device)| {
+        before.is_none_or(|before| is_news(before, device)) || draft.learnt_of(device.id).any(is_learnt)
+    };
+    draft.both().filter(is_told).map(|(_, device)| told_with(device, draft.learnt_of(device.id))).collect()
 }
 
 fn anomaly(event: &NewEvent) -> Option<Anomaly> {
@@ -87,9 +98,8 @@ fn anomaly(event: &NewEvent) -> Option<Anomaly> {
 /// The summary of devices that were lost with their controller.
 pub(super) fn of_loss(draft: &Draft<'_>, context: &Context<'_>) -> Result<Vec<Change>, CanonicalError> {
     let Tier::Regional { region, missing, .. } = context.tier else { return Ok(Vec::new()) };
-    let news = draft.changed().filter(|(before, device)| before.is_none_or(|before| is_news(before, device)));
-    let devices: Vec<_> = news.map(|(_, device)| told(device)).collect();
-    let state_root = draft.census().map(|census| state_root(&census)).transpose()?;
+    let devices = news(draft)?;
+    let state_root = draft.census()?.map(|census| state_root(&census)).transpose()?;
     let frame = frame(region, &draft.totals(), Some(reporters([], missing)), context.policy_version);
     enqueue(&split(&Summary { state_root, ..frame }, devices, Vec::new())?, context.now)
 }
@@ -100,11 +110,11 @@ pub(super) fn of_loss(draft: &Draft<'_>, context: &Context<'_>) -> Result<Vec<Ch
 /// [`CanonicalError`]: never for these values.
 pub fn of_view(
     region: &Region,
-    devices: &[Device],
+    devices: &[KnownDevice],
     policy_version: Option<PolicyVersion>,
 ) -> Result<Summary, CanonicalError> {
     let mut totals: BTreeMap<DeviceStatus, u64> = BTreeMap::new();
-    devices.iter().for_each(|device| *totals.entry(device.status).or_default() += 1);
+    devices.iter().for_each(|known| *totals.entry(known.device.status).or_default() += 1);
     let state_root = Some(root_of(devices)?);
     Ok(Summary { state_root, ..frame(region, &totals, None, policy_version) })
 }

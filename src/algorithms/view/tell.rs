@@ -6,10 +6,11 @@ use serde_json::{Value, json};
 
 use super::absorb::{Context, Item, Sender, Tier, is_stale, policy_of};
 use super::draft::Draft;
-use crate::algorithms::discovery::delta::row::differences;
+use crate::algorithms::discovery::delta::row::{differences, interface_change};
 use crate::domain::controller::{ControllerId, ControllerName, Region, Role};
 use crate::domain::device::{Device, DeviceId, DeviceStatus};
 use crate::domain::event::{EventType, NewEvent};
+use crate::domain::fact::FactKind;
 use crate::domain::stream::Sighting;
 use crate::wire::report::{Anomaly, Summary};
 
@@ -31,9 +32,10 @@ pub(super) fn of_item(item: &Item, sender: &Sender<'_>, context: &Context<'_>) -
 pub(super) fn of_devices(draft: &Draft<'_>, item: &Item, sender: &Sender<'_>, context: &Context<'_>) -> Vec<NewEvent> {
     let mut events = Vec::new();
     let mut new = 0;
-    for (before, device) in draft.changed() {
+    for (before, device) in draft.both() {
         new += u32::from(before.is_none());
-        events.extend(of_device(before, device, context));
+        let interfaces = of_interfaces(draft, device.id);
+        events.extend(of_device(before, device, interfaces, context));
         if let Tier::Regional { region, .. } = context.tier {
             events.extend(of_owner(before, device, context));
             events.extend(of_region(before, device, region, context));
@@ -58,12 +60,24 @@ pub(super) fn of_devices(draft: &Draft<'_>, item: &Item, sender: &Sender<'_>, co
 /// What is said of the devices that nobody sees any more because their controller is silent.
 pub(super) fn of_silence(draft: &Draft<'_>, context: &Context<'_>) -> Vec<NewEvent> {
     let told = |(before, device): (Option<&Device>, &Device)| {
-        of_device(before, device, context).into_iter().chain(of_owner(before, device, context))
+        of_device(before, device, None, context).into_iter().chain(of_owner(before, device, context))
     };
     draft.changed().flat_map(told).collect()
 }
 
-fn of_device(before: Option<&Device>, device: &Device, context: &Context<'_>) -> Option<NewEvent> {
+/// Which interfaces of a device are others, when there is a table before and after.
+fn of_interfaces(draft: &Draft<'_>, device: DeviceId) -> Option<Value> {
+    draft.learnt_of(device).find(|row| row.fact.kind() == FactKind::SnmpInterfaces)?;
+    let (Some(before), Some(after)) = draft.newest(device, FactKind::SnmpInterfaces) else { return None };
+    if before.fact == after.fact { None } else { interface_change(&before.fact, &after.fact) }
+}
+
+fn of_device(
+    before: Option<&Device>,
+    device: &Device,
+    interfaces: Option<Value>,
+    context: &Context<'_>,
+) -> Option<NewEvent> {
     let subject = device.id.to_string();
     let Some(before) = before else {
         let payload = json!({
@@ -89,6 +103,7 @@ fn of_device(before: Option<&Device>, device: &Device, context: &Context<'_>) ->
         return Some(context.event(EventType::DeviceInactive, subject, payload));
     }
     let mut changes = differences(before, device);
+    changes.extend(interfaces.map(|change| ("interfaces".to_owned(), change)));
     if let Tier::Regional { .. } = context.tier {
         // Who has it is an event of its own.
         changes.remove("local_controller");

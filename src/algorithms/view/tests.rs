@@ -2,15 +2,21 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::absorb::{Absorbed, Item, Outcome, Rejection, give_up};
 use super::model::{Local, View, at, child, device, id, mac, region, summary_of};
+use crate::algorithms::discovery::delta::KnownDevice;
+use crate::algorithms::report::facts::is_compared;
 use crate::algorithms::report::items::told;
 use crate::algorithms::report::root::is_there;
 use crate::domain::address::MacAddr;
-use crate::domain::controller::Role;
+use crate::domain::change::Change;
+use crate::domain::controller::{ControllerId, Role};
 use crate::domain::device::{Device, DeviceId, DeviceStatus};
 use crate::domain::event::EventType;
+use crate::domain::fact::{Fact, FactKind, FactRow, Interface, SnmpSystem};
 use crate::domain::number::{PolicyVersion, StreamSeq};
+use crate::domain::protocol::Protocol;
 use crate::domain::registry::Standing;
-use crate::wire::report::{Report, ReportedDevice, Reporters, Summary, Wanted};
+use crate::domain::time::Timestamp;
+use crate::wire::report::{Report, ReportedDevice, ReportedFact, Reporters, Summary, Wanted};
 use proptest::prelude::*;
 
 const A: &str = "local_cntl_zoneA_1";
@@ -228,7 +234,8 @@ fn a_summary_tells_news_and_nothing_else() {
     assert_eq!((last.devices.len(), last.devices[0].mac), (1, Some(mac(2))));
     assert_eq!(last.totals, BTreeMap::from([(DeviceStatus::Active, 1), (DeviceStatus::Inactive, 1)]));
     assert_eq!(last.lcs.as_ref().unwrap().reported, [id(A)]);
-    let devices: Vec<Device> = view.rows.devices.values().cloned().collect();
+    let known = |device: &Device| KnownDevice { device: device.clone(), facts: Vec::new() };
+    let devices: Vec<KnownDevice> = view.rows.devices.values().map(known).collect();
     assert_eq!(last.state_root, summary_of("zone-A", &devices).state_root);
     view.is_summary_due = true;
     local.cycle(&[1], at(40));
@@ -257,6 +264,148 @@ fn the_devices_of_a_silent_controller_are_given_up_where_nobody_else_sees_them()
     local.snapshot();
     view.take(A, 3, &local.items[&3]);
     assert_eq!((view.traces(A), view.device(2).status), (local.traces(), DeviceStatus::Active));
+}
+
+/// What an agent at an address says its name is.
+fn agent(source: &str, name: &str, second: i64) -> ReportedFact {
+    let system = SnmpSystem { sys_name: Some(name.to_owned()), ..SnmpSystem::default() };
+    ReportedFact {
+        fact: Fact::SnmpSystem(system),
+        source: source.to_owned(),
+        protocol: Some(Protocol::Snmp),
+        observed_at: at(second),
+        observer: None,
+    }
+}
+
+fn with_facts(device: ReportedDevice, facts: Vec<ReportedFact>) -> Item {
+    of(ReportedDevice { facts, ..device })
+}
+
+/// What is kept: source, name, when, by whom.
+fn names(view: &View) -> Vec<(String, String, i64, String)> {
+    let kept = kept(view).into_iter();
+    kept.map(|((_, _, source), (fact, at, by))| {
+        let Fact::SnmpSystem(system) = fact else { panic!("{fact:?}") };
+        (source, system.sys_name.unwrap(), at.as_millis() / 1_000, by.unwrap().to_string())
+    })
+    .collect()
+}
+
+fn name(source: &str, name: &str, second: i64, by: &str) -> (String, String, i64, String) {
+    (source.to_owned(), name.to_owned(), second, by.to_owned())
+}
+
+#[test]
+fn the_newest_observation_of_a_source_is_kept_whoever_has_the_device() {
+    let mut view = view();
+    view.take(A, 1, &with_facts(seen(1, 1, 10), vec![agent("x", "a", 10), agent("y", "a", 10)]));
+    // B sees the device later, and heard its agent sooner.
+    view.take(B, 1, &with_facts(seen(7, 1, 20), vec![agent("x", "b", 5), agent("z", "b", 20)]));
+    assert_eq!(view.device(1).local_controller, Some(id(B)));
+    let kept = [name("x", "a", 10, A), name("y", "a", 10, A), name("z", "b", 20, B)];
+    assert_eq!(names(&view), kept);
+    // Nothing is told again, and nothing is erased.
+    view.take(A, 2, &of(seen(1, 1, 30)));
+    view.take(B, 2, &of(gone(7, 1, 40)));
+    assert_eq!(names(&view), kept);
+    let gone = Item::Report(Report { removed: vec![DeviceId::from_number(1)], ..Report::default() });
+    view.take(A, 3, &gone);
+    assert_eq!(names(&view), kept);
+}
+
+#[test]
+fn the_same_observation_twice_changes_nothing() {
+    let mut view = view();
+    let item = with_facts(seen(1, 1, 10), vec![agent("x", "a", 10)]);
+    view.take(A, 1, &item);
+    let rows = view.rows.clone();
+    let again = view.take(A, 2, &item);
+    assert!(!again.changes.iter().any(|change| matches!(change, Change::PutFact(_))), "{:?}", again.changes);
+    assert_eq!((&view.rows.facts, view.rows.devices.len()), (&rows.facts, 1));
+}
+
+#[test]
+fn an_observation_of_a_time_that_has_not_come_does_not_stay_for_ever() {
+    let mut view = view();
+    view.take(A, 1, &with_facts(seen(1, 1, 10), vec![agent("x", "a", 999_999)]));
+    assert_eq!(names(&view), [name("x", "a", 1_000, A)]);
+    view.now = at(2_000);
+    view.take(B, 1, &with_facts(seen(1, 1, 10), vec![agent("x", "b", 1_500)]));
+    assert_eq!(names(&view), [name("x", "b", 1_500, B)]);
+    view.take(B, 2, &with_facts(seen(1, 1, 10), vec![agent("x", "c", 5_000)]));
+    view.now = at(1_000);
+    // The clock here was set back; what B says of its own observation is followed all the same.
+    view.take(B, 3, &with_facts(seen(1, 1, 10), vec![agent("x", "d", 5_001)]));
+    assert_eq!(names(&view), [name("x", "d", 2_000, B)]);
+}
+
+#[test]
+fn an_interface_table_that_changed_is_told_with_what_changed_and_passed_on() {
+    let mut view = view();
+    let table = |names: &[&str], second| ReportedFact {
+        fact: Fact::SnmpInterfaces((1..).zip(names).map(|(index, name)| interface(index, name)).collect()),
+        ..agent("x", "", second)
+    };
+    view.take(A, 1, &with_facts(seen(1, 1, 10), vec![table(&["eth0"], 10)]));
+    view.told();
+    view.outbox.clear();
+    view.take(A, 2, &with_facts(seen(1, 1, 20), vec![table(&["eth0", "eth1"], 20)]));
+    let change = &view.events[0].payload["changes"]["interfaces"];
+    assert_eq!((view.events.len(), &change["added"]), (1, &serde_json::json!(["eth1"])));
+    let [Item::Summary(told)] = view.outbox.as_slice() else { panic!("{:?}", view.outbox) };
+    let fact = &told.devices[0].facts[0];
+    assert_eq!((fact.observer.clone(), fact.observed_at), (Some(id(A)), at(20)));
+    // Two that differ in nothing are not told as different.
+    view.take(A, 3, &with_facts(seen(1, 1, 30), vec![table(&["eth0", "eth1"], 30)]));
+    assert_eq!(view.events.len(), 1);
+}
+
+fn interface(index: u32, name: &str) -> Interface {
+    Interface { index, name: Some(name.to_owned()), ..Interface::default() }
+}
+
+#[test]
+fn a_region_speaks_for_its_own_local_controllers() {
+    let mut view = global();
+    let (a, b) = ("regional_cntl_zoneA_1", "regional_cntl_zoneB_1");
+    let by = |observer: &str, second| ReportedFact { observer: Some(id(observer)), ..agent("x", observer, second) };
+    let told = |zone: &str, fact| {
+        let device = ReportedDevice { facts: vec![fact], ..seen(1, 1, 10) };
+        summary(zone, vec![device])
+    };
+    view.take(a, 1, &told("zone-A", by(A, 10)));
+    assert_eq!(names(&view), [name("x", A, 10, A)]);
+    // The region found another one of its own to be right; of another region the newer one counts.
+    view.take(a, 2, &told("zone-A", by(B, 10)));
+    assert_eq!(names(&view), [name("x", B, 10, B)]);
+    view.take(b, 1, &told("zone-B", by("local_cntl_zoneB_1", 9)));
+    assert_eq!(names(&view), [name("x", B, 10, B)]);
+    // Nobody speaks for those of another region.
+    view.take(b, 2, &told("zone-B", by(A, 11)));
+    assert_eq!(names(&view), [name("x", A, 11, b)]);
+}
+
+#[test]
+fn facts_that_were_lost_are_missed_and_told_anew() {
+    let mut view = view();
+    let mut local = Local::with_agents(A);
+    local.cycle(&[1, 2], at(10));
+    view.take(A, 1, &local.items[&1]);
+    local.cycle(&[1, 2], at(20));
+    let Item::Report(told) = &local.items[&2] else { panic!() };
+    assert_eq!(told.devices.iter().map(|device| device.facts.len()).collect::<Vec<_>>(), [2, 2]);
+    // The devices are as they were; only what the agents say is lost.
+    let without = Item::Report(Report { devices: Vec::new(), ..told.clone() });
+    assert_eq!(view.take(A, 2, &without).request, Some(Wanted::Snapshot));
+    local.snapshot();
+    assert_eq!(view.take(A, 3, &local.items[&3]).request, None);
+    assert_eq!((kept(&view), view.traces(A)), (newest(std::slice::from_ref(&local)), local.traces()));
+    // In the next cycle the agents say the same, and have only been up for longer: nothing is told.
+    local.cycle(&[1, 2], at(26));
+    let before = local.items[&4].devices().len();
+    local.cycle(&[1, 2], at(27));
+    assert_eq!((before, local.items[&5].devices().len()), (2, 0));
 }
 
 fn global() -> View {
@@ -382,7 +531,37 @@ fn converge(view: &mut View, locals: &mut [Local]) -> Result<(), TestCaseError> 
         };
         prop_assert!(locals.iter().any(has), "{} has no {:?}", owner, device.mac);
     }
+    prop_assert_eq!(kept(view), newest(locals));
     Ok(())
+}
+
+type Kept = BTreeMap<(MacAddr, FactKind, String), (Fact, Timestamp, Option<ControllerId>)>;
+
+/// The facts of a view in which it agrees with those below.
+fn kept(view: &View) -> Kept {
+    let compared = view.rows.facts.values().filter(|row| is_compared(row.fact.kind()));
+    let kept = |row: &FactRow| {
+        let mac = view.rows.devices[&row.device].mac.unwrap();
+        let value = (row.fact.clone(), row.observed_at, row.observer.clone());
+        ((mac, row.fact.kind(), row.source.clone()), value)
+    };
+    compared.map(kept).collect()
+}
+
+/// Of what the controllers below have observed, the newest.
+fn newest(locals: &[Local]) -> Kept {
+    let mut newest = Kept::new();
+    for local in locals {
+        for row in local.facts.values().filter(|row| is_compared(row.fact.kind())) {
+            let mac = local.devices[&row.device].mac.unwrap();
+            let value = (row.fact.clone(), row.observed_at, Some(id(local.name)));
+            let best = newest.entry((mac, row.fact.kind(), row.source.clone())).or_insert_with(|| value.clone());
+            if best.1 < value.1 {
+                *best = value;
+            }
+        }
+    }
+    newest
 }
 
 /// What a region tells arrives at the Global Controller, which has the same in the end.
@@ -392,11 +571,12 @@ fn tell_global(view: &View) -> Result<(), TestCaseError> {
         let absorbed = above.take("regional_cntl_zoneA_1", seq, item);
         prop_assert_eq!((absorbed.ack, absorbed.request), (Some(StreamSeq::from_number(seq)), None));
     }
-    let facts = |view: &View| -> BTreeMap<_, _> {
+    let rows = |view: &View| -> BTreeMap<_, _> {
         let devices = view.rows.devices.values();
         devices.map(|one| (one.mac, (one.status, one.addresses.clone(), one.local_controller.clone()))).collect()
     };
-    prop_assert_eq!(facts(&above), facts(view));
+    prop_assert_eq!(rows(&above), rows(view));
+    prop_assert_eq!(kept(&above), kept(view));
     Ok(())
 }
 
@@ -404,7 +584,7 @@ proptest! {
     #[test]
     fn whatever_is_lost_repeated_or_late_the_view_has_what_they_have(steps in steps()) {
         let mut view = View { now: at(1_000), ..View::regional(&[A, B, C]) };
-        let mut locals = [A, B, C].map(Local::new);
+        let mut locals = [A, B, C].map(Local::with_agents);
         for (time, step) in (10..).zip(steps) {
             match step {
                 Step::Cycle(who, seen) => locals[who].cycle(&seen, at(time)),
@@ -427,7 +607,7 @@ proptest! {
         lost in proptest::collection::vec(0_usize..8, 0..4),
     ) {
         let mut view = View { now: at(1_000), ..View::regional(&[A, B, C]) };
-        let mut locals = [A, B, C].map(Local::new);
+        let mut locals = [A, B, C].map(Local::with_agents);
         locals[0].cycle(&right.into_iter().collect::<Vec<_>>(), at(10));
         locals[1].cycle(&[1, 2, 3], at(20));
         converge(&mut view, &mut locals)?;

@@ -1,9 +1,12 @@
 use super::*;
 use crate::domain::change::Change;
+use crate::domain::controller::ControllerId;
 use crate::domain::cycle::{Completeness, DeltaCounts, Trigger};
 use crate::domain::device::{DeviceType, Version};
 use crate::domain::event::NewEvent;
-use crate::domain::fact::{Evidence, Fact, FactRow, Interface, SnmpFailure, SnmpReachability, SnmpSystem, SnmpUptime};
+use crate::domain::fact::{
+    Evidence, Fact, FactKind, FactRow, Interface, SnmpFailure, SnmpReachability, SnmpSystem, SnmpUptime, Withheld,
+};
 use crate::domain::protocol::Protocol;
 use crate::nib::NibStore;
 use crate::nib::memory::MemoryNib;
@@ -38,7 +41,7 @@ fn at(second: i64) -> Timestamp {
 
 fn fact(number: u32, source: &str, second: i64, fact: Fact) -> FactRow {
     let device = DeviceId::from_number(number);
-    FactRow { device, fact, source: source.to_owned(), protocol: None, observed_at: at(second) }
+    FactRow { device, fact, source: source.to_owned(), protocol: None, observed_at: at(second), observer: None }
 }
 
 fn named(name: &str) -> Fact {
@@ -108,6 +111,27 @@ fn an_agent_that_was_never_asked_is_null_and_not_silent() {
 }
 
 #[test]
+fn each_fact_is_shown_with_where_it_comes_from() {
+    let table = Fact::SnmpInterfaces(vec![Interface { index: 1, ..Interface::default() }]);
+    let digest = crate::domain::digest::Digest::from_bytes([1; 32]);
+    let long = Withheld { kind: FactKind::SnmpInterfaces, octets: 70_000, digest };
+    let observer: ControllerId = "local_cntl_zoneA_1".parse().unwrap();
+    let withheld = FactRow { observer: Some(observer.clone()), ..fact(1, "10.0.0.1", 20, Fact::Withheld(long)) };
+    let facts = [fact(1, "10.0.0.1", 10, reachable(None)), fact(1, "10.0.0.9", 10, table), withheld];
+    let view = DeviceView::new(device(1), &facts);
+    let shown = serde_json::to_value(&view.facts[2]).unwrap();
+    let at = "1970-01-01T00:00:20.000Z";
+    assert_eq!(
+        shown,
+        json!({
+            "kind": "snmp_interfaces", "source": "10.0.0.1", "protocol": null, "observed_at": at,
+            "observer": observer, "withheld_octets": 70_000
+        })
+    );
+    assert_eq!((view.facts.len(), view.snmp.unwrap().interfaces), (3, Vec::new()), "an old table is not shown as new");
+}
+
+#[test]
 fn evidence_is_shown_beside_its_own_conclusion() {
     let evidence = |from: &str| Evidence { conclusion: "x".into(), from: from.into(), value: "y".into() };
     let facts = [
@@ -126,7 +150,7 @@ fn the_json_form_has_every_key_and_readable_values() {
     assert_eq!((&json["ip_addresses"], &json["methods"]), (&json!(["10.0.0.7"]), &json!(["arp"])));
     assert_eq!((&json["rtt_ms"], &json["first_seen"]), (&json!(1.5), &json!("1970-01-01T00:00:00.000Z")));
     assert_eq!((&json["region"], &json["snmp"], &json["hostname"]), (&json!("zone-A"), &json!(null), &json!(null)));
-    assert_eq!(json.as_object().unwrap().len(), 18);
+    assert_eq!(json.as_object().unwrap().len(), 19);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use rusqlite::{Connection, Params, Row, params_from_iter};
 use crate::domain::address::MacAddr;
 use crate::domain::device::{Device, DeviceId, DeviceStatus};
 use crate::domain::event::{Event, EventSeq, EventType};
-use crate::domain::fact::FactRow;
+use crate::domain::fact::{FactRow, FactVersions};
 use crate::nib::sqlite::error::nib_error;
 use crate::nib::sqlite::open::{self, OpenError};
 use crate::nib::sqlite::rows::{self, BadRow, select_devices, select_events, select_facts};
@@ -117,6 +117,15 @@ impl NibReader for SqliteReader {
             (one.device, one.fact.kind(), &one.source).cmp(&(other.device, other.fact.kind(), &other.source))
         });
         Ok(facts)
+    }
+
+    fn fact_versions(&self, first: DeviceId, last: DeviceId) -> Result<BTreeMap<DeviceId, FactVersions>, NibError> {
+        let sql = "SELECT device, kind, source, observed_at FROM device_facts WHERE device BETWEEN ?1 AND ?2";
+        let mut versions: BTreeMap<DeviceId, FactVersions> = BTreeMap::new();
+        for (device, kind, source, at) in self.all(sql, [first.number(), last.number()], rows::fact_version)? {
+            versions.entry(device).or_default().put(kind, source, at);
+        }
+        Ok(versions)
     }
 
     fn count_devices(&self) -> Result<BTreeMap<DeviceStatus, u64>, NibError> {

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use crate::domain::device::{Device, DeviceId, Version};
 use crate::domain::event::{Event, EventSeq};
-use crate::domain::fact::{Fact, FactKind, FactRow};
+use crate::domain::fact::{Fact, FactKind, FactRow, Withheld};
 use crate::domain::time::Timestamp;
 use crate::nib::NibError;
 
@@ -28,7 +28,10 @@ macro_rules! select_devices {
 /// A query of whole facts, for [`fact`].
 macro_rules! select_facts {
     ($rest:literal) => {
-        concat!("SELECT device, kind, source, value, protocol, observed_at FROM device_facts ", $rest)
+        concat!(
+            "SELECT device, kind, source, value, protocol, observed_at, observer, withheld FROM device_facts ",
+            $rest
+        )
     };
 }
 
@@ -96,6 +99,10 @@ pub(super) fn device(row: &Row<'_>) -> Result<Device, BadRow> {
 pub(super) fn fact(row: &Row<'_>) -> Result<FactRow, BadRow> {
     let read = || {
         let fact = match parsed(row, 1)? {
+            kind if cell(row, 7)? => {
+                let (octets, digest) = json(row, 3)?;
+                Fact::Withheld(Withheld { kind, octets, digest })
+            }
             FactKind::SnmpReachability => Fact::SnmpReachability(json(row, 3)?),
             FactKind::SnmpSystem => Fact::SnmpSystem(json(row, 3)?),
             FactKind::SnmpUptime => Fact::SnmpUptime(json(row, 3)?),
@@ -110,7 +117,17 @@ pub(super) fn fact(row: &Row<'_>) -> Result<FactRow, BadRow> {
             source: cell(row, 2)?,
             protocol: parsed_or_none(row, 4)?,
             observed_at: Timestamp::from_millis(cell(row, 5)?),
+            observer: parsed_or_none(row, 6)?,
         })
+    };
+    read().map_err(|cell| BadRow { table: "device_facts", key: fact_key(row), cell })
+}
+
+/// Which value of which fact it is: the device, the key, and the time.
+pub(super) fn fact_version(row: &Row<'_>) -> Result<(DeviceId, FactKind, String, Timestamp), BadRow> {
+    let read = || {
+        let (device, kind, source) = (DeviceId::from_number(cell(row, 0)?), parsed(row, 1)?, cell(row, 2)?);
+        Ok((device, kind, source, Timestamp::from_millis(cell(row, 3)?)))
     };
     read().map_err(|cell| BadRow { table: "device_facts", key: fact_key(row), cell })
 }

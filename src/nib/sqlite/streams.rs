@@ -11,8 +11,8 @@ use crate::nib::change::registry::taken;
 use crate::nib::sqlite::SqliteReader;
 use crate::nib::sqlite::check::{CheckReport, each};
 use crate::nib::sqlite::read::rows_at_most;
-use crate::nib::sqlite::rows::{BadCell, BadRow, cell, device_key, parsed, shown, unsigned};
-use crate::nib::sqlite::values::number;
+use crate::nib::sqlite::rows::{BadCell, BadRow, cell, device_key, json, parsed, shown, unsigned};
+use crate::nib::sqlite::values::{number, text_json};
 use crate::nib::sqlite::write::{Refused, violates};
 use crate::nib::{self, NibError, StreamReader};
 
@@ -29,13 +29,14 @@ const RECEIVE_FIRST: &str = "INSERT INTO received (controller_id, stream, seq, u
 const RECEIVE: &str =
     "UPDATE received SET seq = ?3, updated_at = ?4 WHERE controller_id = ?1 AND stream = ?2 AND seq = ?5";
 
-const PUT_SIGHTING: &str = "INSERT INTO sightings (reporter, reported, device, last_seen, is_active, told_by) \
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (reporter, reported) DO UPDATE SET device = excluded.device, \
-     last_seen = excluded.last_seen, is_active = excluded.is_active, told_by = excluded.told_by";
+const PUT_SIGHTING: &str = "INSERT INTO sightings (reporter, reported, device, last_seen, is_active, told_by, \
+     facts) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (reporter, reported) DO UPDATE SET \
+     device = excluded.device, last_seen = excluded.last_seen, is_active = excluded.is_active, \
+     told_by = excluded.told_by, facts = excluded.facts";
 
 macro_rules! select_sightings {
     ($rest:literal) => {
-        concat!("SELECT reporter, reported, device, last_seen, is_active, told_by FROM sightings ", $rest)
+        concat!("SELECT reporter, reported, device, last_seen, is_active, told_by, facts FROM sightings ", $rest)
     };
 }
 
@@ -91,7 +92,8 @@ pub(super) fn put_sighting(connection: &Connection, sighting: &Sighting) -> Resu
         sighting.device.number(),
         sighting.last_seen.as_millis(),
         sighting.is_active,
-        number(sighting.told_by.number())
+        number(sighting.told_by.number()),
+        text_json(&sighting.facts)?
     ]);
     match put {
         Ok(_) => Ok(()),
@@ -182,6 +184,7 @@ fn sighting(row: &Row<'_>) -> Result<Sighting, BadRow> {
             last_seen: Timestamp::from_millis(cell(row, 3)?),
             is_active: cell(row, 4)?,
             told_by: seq(row, 5)?,
+            facts: json(row, 6)?,
         })
     };
     read().map_err(|cell| BadRow { table: "sightings", key: sighting_key(row), cell })

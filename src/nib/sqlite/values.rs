@@ -134,6 +134,7 @@ pub(super) fn fact_json<'a>(buffer: &'a mut Vec<u8>, fact: &Fact) -> Result<Text
         Fact::SnmpInterfaces(value) => json(buffer, value),
         Fact::TypeEvidence(value) | Fact::VendorEvidence(value) => json(buffer, value),
         Fact::SilentAddresses(value) => json(buffer, value),
+        Fact::Withheld(value) => json(buffer, &(value.octets, value.digest)),
     }
 }
 

@@ -4,7 +4,7 @@ use rusqlite::{CachedStatement, Connection, Error, OptionalExtension, ffi, param
 
 use crate::domain::device::{Device, DeviceId, Version};
 use crate::domain::event::{EventSeq, NewEvent};
-use crate::domain::fact::FactRow;
+use crate::domain::fact::{Fact, FactRow};
 use crate::domain::log::Sealer;
 use crate::nib::sqlite::error::{Lost, nib_error};
 use crate::nib::sqlite::log;
@@ -29,9 +29,10 @@ const UPDATE_DEVICE: &str = "UPDATE devices SET mac = ?1, addresses = ?2, hostna
 const TOUCH_DEVICE: &str = "UPDATE devices SET last_seen = ?1, methods = ?2, rtt_ns = ?3, missed_cycles = 0, \
      version = ?4, updated_at = ?5 WHERE number = ?6 AND version = ?7";
 
-const PUT_FACT: &str = "INSERT INTO device_facts (device, kind, source, value, protocol, observed_at) \
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (device, kind, source) DO UPDATE SET value = excluded.value, \
-     protocol = excluded.protocol, observed_at = excluded.observed_at \
+const PUT_FACT: &str = "INSERT INTO device_facts (device, kind, source, value, protocol, observed_at, observer, \
+     withheld) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (device, kind, source) DO UPDATE SET \
+     value = excluded.value, protocol = excluded.protocol, observed_at = excluded.observed_at, \
+     observer = excluded.observer, withheld = excluded.withheld \
      WHERE excluded.observed_at >= device_facts.observed_at";
 
 const APPEND: &str =
@@ -237,7 +238,9 @@ impl<'c> Session<'c> {
             row.source,
             value,
             protocol,
-            row.observed_at.as_millis()
+            row.observed_at.as_millis(),
+            row.observer.as_ref().map(|observer| observer.as_str()),
+            matches!(row.fact, Fact::Withheld(_))
         ]);
         match put {
             Ok(_) => Ok(()),

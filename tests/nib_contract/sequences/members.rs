@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use pdsno::domain::controller::{ControllerId, ControllerName, Region, Role};
 use pdsno::domain::device::Version;
 use pdsno::domain::digest::Digest;
+use pdsno::domain::fact::FactVersions;
 use pdsno::domain::number::{Epoch, PolicyVersion, Serial, StreamSeq};
 use pdsno::domain::policy::PolicyRow;
 use pdsno::domain::registry::{Blocked, ControllerRow, Membership, NextCertificate, RegistryChange, Standing};
@@ -145,7 +146,8 @@ fn stream_changes() -> impl Strategy<Value = Change> {
         }),
         3 => (0..FEW, 0..FEW, 0..8_u32, any::<bool>(), seqs()).prop_map(|(from, there, here, is_active, told_by)| {
             let (reporter, reported) = (reporter(from), id(there.into()));
-            Change::PutSighting(Sighting { reporter, reported, device: id(here), last_seen: at(3), is_active, told_by })
+            let (device, last_seen, facts) = (id(here), at(3), FactVersions::default());
+            Change::PutSighting(Sighting { reporter, reported, device, last_seen, is_active, told_by, facts })
         }),
         1 => (0..FEW, 0..FEW).prop_map(|(from, there)| {
             Change::DropSighting { reporter: reporter(from), reported: id(there.into()) }

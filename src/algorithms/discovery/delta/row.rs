@@ -94,7 +94,9 @@ pub(super) fn seen(
     let mut rows = fact_rows(device.id, observation, &conclusion, context);
     rows.push(fact_row(device.id, Fact::SilentAddresses(silent), "sweep", None, context));
     rows.retain(|row| is_news(known, row));
-    if let Some(change) = rows.iter().find_map(|row| interface_change(known, &row.fact)) {
+    let interfaces = known.fact(FactKind::SnmpInterfaces).map(|row| &row.fact);
+    if let Some(change) = interfaces.and_then(|before| rows.iter().find_map(|row| interface_change(before, &row.fact)))
+    {
         differences.insert("interfaces".to_owned(), change);
     }
 
@@ -232,7 +234,7 @@ fn fact_rows(
 }
 
 fn fact_row(device: DeviceId, fact: Fact, source: &str, protocol: Option<Protocol>, context: &Context<'_>) -> FactRow {
-    FactRow { device, fact, source: source.to_owned(), protocol, observed_at: context.now }
+    FactRow { device, fact, source: source.to_owned(), protocol, observed_at: context.now, observer: None }
 }
 
 /// Whether a fact says something that the NIB does not have yet: it is written when it changes, not
@@ -268,12 +270,9 @@ fn value(part: impl Serialize) -> Value {
     serde_json::to_value(part).unwrap_or(Value::Null)
 }
 
-/// Which interfaces came, went or changed, when the device had told its table before.
-fn interface_change(known: &KnownDevice, fact: &Fact) -> Option<Value> {
-    let Fact::SnmpInterfaces(after) = fact else { return None };
-    let Some(Fact::SnmpInterfaces(before)) = known.fact(FactKind::SnmpInterfaces).map(|row| &row.fact) else {
-        return None;
-    };
+/// Which interfaces came, went or changed between two tables.
+pub(in crate::algorithms) fn interface_change(before: &Fact, after: &Fact) -> Option<Value> {
+    let (Fact::SnmpInterfaces(before), Fact::SnmpInterfaces(after)) = (before, after) else { return None };
     let find = |table: &[Interface], index| table.iter().find(|interface| interface.index == index).cloned();
     let name = |interface: &Interface| interface.name.clone().unwrap_or_else(|| interface.index.to_string());
     let without = |table: &[Interface], others: &[Interface]| -> Vec<String> {

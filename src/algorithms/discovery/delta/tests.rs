@@ -612,7 +612,7 @@ mod snmp {
         spoilt.device.addresses = ips(&[1, 9]);
         let fact = Fact::SilentAddresses(BTreeMap::from([(ip(9), u32::MAX)]));
         let (source, observed_at) = ("sweep".to_owned(), Timestamp::from_millis(0));
-        spoilt.facts.push(FactRow { device: id(1), fact, source, protocol: None, observed_at });
+        spoilt.facts.push(FactRow { device: id(1), fact, source, protocol: None, observed_at, observer: None });
         let mut scene = Scene::of([spoilt]);
         scene.cycle(&[answering(1, &[1])]);
         assert_eq!(scene.device(1).addresses, ips(&[1]));

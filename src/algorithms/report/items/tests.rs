@@ -6,6 +6,7 @@ use crate::algorithms::report::root::is_there;
 use crate::domain::address::MacAddr;
 use crate::domain::cycle::{Completeness, Trigger};
 use crate::domain::device::{DeviceStatus, DeviceType, Version};
+use crate::domain::fact::{Fact, Interface, SnmpSystem, SnmpUptime};
 use crate::domain::protocol::Protocol;
 use proptest::prelude::*;
 
@@ -29,6 +30,30 @@ pub fn device(number: u32) -> Device {
         rtt: None,
         version: Version::FIRST,
     }
+}
+
+/// Devices of which no facts are known.
+fn bare(devices: impl IntoIterator<Item = Device>) -> Vec<KnownDevice> {
+    devices.into_iter().map(|device| KnownDevice { device, facts: Vec::new() }).collect()
+}
+
+fn fact(number: u32, second: i64, fact: Fact) -> FactRow {
+    FactRow {
+        device: DeviceId::from_number(number),
+        fact,
+        source: "10.0.0.1".to_owned(),
+        protocol: Some(Protocol::Snmp),
+        observed_at: Timestamp::from_millis(second * 1_000),
+        observer: None,
+    }
+}
+
+fn system(number: u32, second: i64, name: &str) -> FactRow {
+    fact(number, second, Fact::SnmpSystem(SnmpSystem { sys_name: Some(name.to_owned()), ..SnmpSystem::default() }))
+}
+
+fn uptime(number: u32, second: i64, uptime_seconds: u64) -> FactRow {
+    fact(number, second, Fact::SnmpUptime(SnmpUptime { uptime_seconds }))
 }
 
 pub fn cycle(new: u64) -> CycleReport {
@@ -67,7 +92,7 @@ fn now() -> Timestamp {
 
 #[test]
 fn a_cycle_tells_what_is_new_changed_or_gone_and_the_root_of_all() {
-    let known = [device(1), device(2), device(3), device(4)];
+    let known = bare([1, 2, 3, 4].map(device));
     let renamed = Device { hostname: None, ..device(2) };
     let missed = Device { missed_cycles: 1, ..device(3) };
     let lost = Device { status: DeviceStatus::Inactive, missed_cycles: 3, ..device(4) };
@@ -89,14 +114,73 @@ fn a_cycle_tells_what_is_new_changed_or_gone_and_the_root_of_all() {
     let [report] = told.as_slice() else { panic!("{told:?}") };
     let ids: Vec<u32> = report.devices.iter().map(|device| device.id.number()).collect();
     assert_eq!((ids, &report.removed), (vec![2, 4, 5], &vec![device(1).id]));
-    assert_eq!(report.state_root, Some(root_of(&[renamed, missed, lost, device(5)]).unwrap()));
+    assert_eq!(report.state_root, Some(root_of(&bare([renamed, missed, lost, device(5)])).unwrap()));
     let cycle = report.cycle.as_ref().unwrap();
     assert_eq!((cycle.duration_ms, cycle.counts.new), (100, 1));
 }
 
+fn touch(number: u32) -> Change {
+    let (id, version, rtt) = (device(number).id, Version::FIRST, None);
+    Change::TouchDevice { id, version, last_seen: now(), methods: vec![Protocol::Snmp], rtt }
+}
+
+#[test]
+fn facts_that_changed_are_told_with_their_device_and_those_that_always_change_by_the_way() {
+    let facts = [system(1, 1, "old"), uptime(1, 1, 100)];
+    let known = [1, 2, 3].map(|number| {
+        let of = |row: &FactRow| FactRow { device: DeviceId::from_number(number), ..row.clone() };
+        KnownDevice { device: device(number), facts: facts.iter().map(of).collect() }
+    });
+    let silent = fact(3, 5, Fact::SilentAddresses([([10, 0, 0, 9].into(), 1)].into()));
+    let changes = [
+        touch(1),
+        Change::PutFact(system(1, 5, "new")),
+        Change::PutFact(uptime(1, 5, 104)),
+        touch(2),
+        Change::PutFact(uptime(2, 5, 104)),
+        touch(3),
+        Change::PutFact(uptime(3, 5, 104)),
+        Change::PutFact(silent),
+    ];
+    let told = reports(of_cycle(&cycle(0), None, &known, &changes, Vec::new(), now()).unwrap());
+    let [Report { devices, state_root, .. }] = told.as_slice() else { panic!("{told:?}") };
+    let [one] = devices.as_slice() else { panic!("{devices:?}") };
+    let kinds: Vec<_> = one.facts.iter().map(|fact| fact.fact.kind().as_str()).collect();
+    assert_eq!((one.id.number(), kinds, one.last_seen), (1, vec!["snmp_system", "snmp_uptime"], now()));
+    let mut after = known.to_vec();
+    after[0].facts[0] = system(1, 5, "new");
+    assert_eq!(*state_root, Some(root_of(&after).unwrap()));
+    assert_ne!(*state_root, Some(root_of(&known).unwrap()));
+    // An agent that started anew is told, and what is older than what is known is not.
+    let changes = [touch(2), Change::PutFact(uptime(2, 500, 3)), touch(3), Change::PutFact(system(3, 0, "older"))];
+    let told = reports(of_cycle(&cycle(0), None, &known, &changes, Vec::new(), now()).unwrap());
+    let ids: Vec<u32> = told[0].devices.iter().map(|device| device.id.number()).collect();
+    assert_eq!((ids, told[0].state_root), (vec![2], Some(root_of(&known).unwrap())));
+}
+
+#[test]
+fn a_device_with_more_facts_than_an_item_takes_is_told_in_several() {
+    let table = |rows: u32| {
+        let all = (0..rows).map(|index| Interface { index, name: Some("x".repeat(500)), ..Interface::default() });
+        Fact::SnmpInterfaces(all.collect())
+    };
+    let with = |source: u32, rows| FactRow { source: format!("10.0.0.{source}"), ..fact(1, 1, table(rows)) };
+    let facts: Vec<FactRow> = (1..=8).map(|source| with(source, 110)).chain([with(9, 10_000)]).collect();
+    let known = [KnownDevice { device: device(1), facts: facts.clone() }, bare([device(2)]).remove(0)];
+    let parts = snapshot(&Report::default(), &known).unwrap();
+    assert!(parts.len() > 3, "{}", parts.len());
+    let parts = reports(enqueue(&parts, now()).unwrap());
+    let told: Vec<_> = parts.iter().flat_map(|part| &part.devices).filter(|told| told.id.number() == 1).collect();
+    assert!(told.iter().all(|told| !told.facts.is_empty() && told.addresses == device(1).addresses));
+    let told: Vec<_> = told.into_iter().flat_map(|told| &told.facts).collect();
+    assert_eq!(told.len(), facts.len());
+    assert_eq!(told.iter().filter(|fact| matches!(fact.fact, Fact::Withheld(_))).count(), 1);
+    assert!(facts.iter().zip(told).all(|(row, told)| row.source == told.source));
+}
+
 #[test]
 fn a_cycle_without_news_is_told_too() {
-    let known = [device(1)];
+    let known = bare([device(1)]);
     let told = reports(of_cycle(&cycle(0), None, &known, &[], Vec::new(), now()).unwrap());
     assert_eq!(told.len(), 1);
     assert!(told[0].devices.is_empty() && told[0].state_root == Some(root_of(&known).unwrap()));
@@ -104,7 +188,7 @@ fn a_cycle_without_news_is_told_too() {
 
 #[test]
 fn the_root_changes_with_who_is_there_and_not_with_when_or_how_it_was_seen() {
-    let root = |device: Device| root_of(&[device]).unwrap();
+    let root = |device: Device| root_of(&bare([device])).unwrap();
     let same = Device { last_seen: now(), missed_cycles: 2, hostname: None, ..device(1) };
     assert_eq!(root(device(1)), root(same));
     assert_eq!(root(device(1)), root(Device { status: DeviceStatus::Quarantined, ..device(1) }));
@@ -118,11 +202,11 @@ fn the_root_changes_with_who_is_there_and_not_with_when_or_how_it_was_seen() {
 fn ten_thousand_devices_are_shared_among_items_that_fit() {
     let devices: Vec<Device> = (1..=10_000).map(device).collect();
     let changes: Vec<Change> = devices.iter().cloned().map(Change::InsertDevice).collect();
-    let told = reports(of_cycle(&cycle(10_000), None, [], &changes, Vec::new(), now()).unwrap());
+    let told = reports(of_cycle(&cycle(10_000), None, &[], &changes, Vec::new(), now()).unwrap());
     assert!(told.len() > 10, "{}", told.len());
     let roots: Vec<_> = told.iter().map(|report| report.state_root).collect();
     assert_eq!(roots.iter().flatten().count(), 1);
-    assert_eq!(roots.last().unwrap(), &Some(root_of(&devices).unwrap()));
+    assert_eq!(roots.last().unwrap(), &Some(root_of(&bare(devices)).unwrap()));
     assert!(told.iter().flat_map(|report| &report.devices).map(|device| device.id.number()).eq(1..=10_000));
 }
 
@@ -131,7 +215,7 @@ fn a_snapshot_numbers_its_parts_and_an_empty_one_has_one() {
     let frame = Report { state_root: Some(root_of(&[]).unwrap()), ..Report::default() };
     let empty = snapshot(&frame, &[]).unwrap();
     assert!(matches!(empty.as_slice(), [Report { snapshot: Some(part), .. }] if part.is_first() && part.is_last()));
-    let devices: Vec<Device> = (1..=1_500).map(device).collect();
+    let devices = bare((1..=1_500).map(device));
     let parts: Vec<SnapshotPart> = snapshot(&frame, &devices).unwrap().iter().filter_map(|one| one.snapshot).collect();
     let total = u32::try_from(parts.len()).unwrap();
     assert!(total > 1);
