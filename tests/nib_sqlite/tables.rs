@@ -138,7 +138,7 @@ fn of_first_schema(devices: u32) -> Scene {
          first_seen, last_seen, missed_cycles, methods, rtt_ns, version, updated_at";
     sql.execute_batch(&format!(
         "INSERT INTO devices ({columns}) SELECT {columns} FROM newer.devices;
-         INSERT INTO device_facts SELECT * FROM newer.device_facts;
+         INSERT INTO device_facts SELECT device, kind, source, value, protocol, observed_at FROM newer.device_facts;
          INSERT INTO events (seq, event_type, actor, subject, timestamp, payload) \
              SELECT seq, event_type, actor, subject, timestamp, payload FROM newer.events ORDER BY seq;
          UPDATE counters SET next_device = {devices} + 1;
