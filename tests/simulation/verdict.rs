@@ -155,7 +155,7 @@ fn the_views_agree(world: &World) -> Result<(), String> {
             let number = machine.number;
             return Err(format!("node {number} sees {found:?}\nand those below it {wanted:?}"));
         }
-        for child in below(machine.place.number) {
+        for child in below(machine.number) {
             what_is_told_is_known(machine, child)?;
         }
         what_is_known_was_observed(machine, world)?;
@@ -181,13 +181,13 @@ fn what_is_told_is_known(machine: &Machine, child: &Machine) -> Result<(), Strin
     let known = facts(machine.reader.as_ref());
     match facts(child.reader.as_ref()).keys().find(|key| !known.contains_key(*key)) {
         None => Ok(()),
-        Some(key) => Err(format!("node {} does not know {key:?} of node {}", machine.place.number, child.place.number)),
+        Some(key) => Err(format!("node {} does not know {key:?} of node {}", machine.number, child.number)),
     }
 }
 
 /// Every value is the one that the controller has of which it is said that it observed it.
 fn what_is_known_was_observed(machine: &Machine, world: &World) -> Result<(), String> {
-    let number = machine.place.number;
+    let number = machine.number;
     let observed: BTreeMap<ControllerId, Facts> = world
         .machines
         .iter()
