@@ -1,0 +1,151 @@
+//! The truth as JSON, for a test to compare with what a scanner says.
+
+use std::io::{self, Write};
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use pdsno::domain::address::MacAddr;
+use serde::Serialize;
+
+use crate::answer::answers;
+use crate::network::{Agent, Host, Kind, Network};
+use crate::objects::View;
+
+/// A fleet.
+#[derive(Debug, Serialize)]
+struct Truth {
+    seed: u64,
+    prefix: String,
+    /// The address of nobody.
+    scanner: Ipv4Addr,
+    /// Addresses that answer ARP.
+    live_addresses: usize,
+    /// Hosts with an SNMP agent, and those of them that a scanner can read.
+    agents: usize,
+    readable_agents: usize,
+    hosts: Vec<Told>,
+}
+
+/// A host.
+#[derive(Debug, Serialize)]
+struct Told {
+    addresses: Vec<Ipv4Addr>,
+    /// The hardware address under which it is reached.
+    mac: MacAddr,
+    /// Its own, where another one answers ARP for it.
+    own_mac: Option<MacAddr>,
+    /// What a scanner that makes no mistake sees it answer.
+    answers: Vec<&'static str>,
+    /// Whether it says that no agent listens.
+    closed: bool,
+    faults: Vec<&'static str>,
+    agent: Option<ToldAgent>,
+}
+
+/// What an agent tells. Texts that are not UTF-8 have U+FFFD for what is not.
+#[derive(Debug, Serialize)]
+struct ToldAgent {
+    model: &'static str,
+    sys_descr: &'static str,
+    sys_object_id: String,
+    sys_name: String,
+    sys_location: String,
+    sys_services: u8,
+    /// The octets of the largest message that it sends.
+    most_octets: usize,
+    interfaces: Vec<ToldInterface>,
+    /// Whether there are LLDP objects, and Cisco's.
+    lldp: bool,
+    cdp: bool,
+    neighbours: Vec<ToldNeighbour>,
+}
+
+#[derive(Debug, Serialize)]
+struct ToldInterface {
+    index: u32,
+    name: String,
+    mac: MacAddr,
+    admin_up: bool,
+    oper_up: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct ToldNeighbour {
+    local_index: u32,
+    mac: MacAddr,
+    sys_name: String,
+    port: String,
+}
+
+/// Writes the truth about a fleet.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write(network: &Network, mut out: impl Write) -> io::Result<()> {
+    let hosts: Vec<Told> = network.hosts.iter().map(|host| told(network, host)).collect();
+    let agents = || hosts.iter().filter(|host| host.agent.is_some());
+    let truth = Truth {
+        seed: network.options.seed,
+        prefix: network.options.prefix.to_string(),
+        scanner: network.scanner,
+        live_addresses: hosts.iter().map(|host| host.addresses.len()).sum(),
+        agents: agents().count(),
+        readable_agents: agents().filter(|host| host.answers.contains(&"snmp")).count(),
+        hosts,
+    };
+    serde_json::to_writer(&mut out, &truth)?;
+    writeln!(out)
+}
+
+fn told(network: &Network, host: &Host) -> Told {
+    Told {
+        addresses: host.offsets.iter().map(|offset| network.address(*offset)).collect(),
+        mac: network.station(host),
+        own_mac: host.behind.map(|_| host.mac),
+        answers: answers(host),
+        closed: host.kind == Kind::Plain { closed: true },
+        faults: host.faults.iter().map(|fault| fault.name()).collect(),
+        agent: host.agent().map(|agent| told_agent(&View { network, host, agent, now: Duration::ZERO })),
+    }
+}
+
+fn told_agent(view: &View<'_>) -> ToldAgent {
+    let model = view.agent.model();
+    let index = |agent: &Agent, row| agent.model().first_index + row;
+    let interface = |row| ToldInterface {
+        index: index(view.agent, row),
+        name: text(|out| view.write_port_name(row, out)),
+        mac: view.port_mac(row),
+        admin_up: true,
+        oper_up: view.is_up(row),
+    };
+    let neighbours = view.neighbours().map(|neighbour| {
+        let there = view.at(&neighbour);
+        ToldNeighbour {
+            local_index: index(view.agent, neighbour.local_row),
+            mac: neighbour.host.mac,
+            sys_name: text(|out| there.write_sys_name(out)),
+            port: text(|out| there.write_port_name(neighbour.remote_row, out)),
+        }
+    });
+    let arcs: Vec<String> = model.sys_object_id.iter().map(u32::to_string).collect();
+    ToldAgent {
+        model: model.name,
+        sys_descr: model.sys_descr,
+        sys_object_id: arcs.join("."),
+        sys_name: text(|out| view.write_sys_name(out)),
+        sys_location: text(|out| view.write_location(out)),
+        sys_services: model.sys_services,
+        most_octets: view.agent.most_octets,
+        interfaces: (0..view.agent.rows).map(interface).collect(),
+        lldp: view.agent.lldp,
+        cdp: view.agent.lldp && model.cdp,
+        neighbours: neighbours.collect(),
+    }
+}
+
+fn text(write: impl FnOnce(&mut Vec<u8>)) -> String {
+    let mut octets = Vec::new();
+    write(&mut octets);
+    String::from_utf8_lossy(&octets).into_owned()
+}
