@@ -256,4 +256,5 @@ pub fn answers(host: &Host) -> Vec<&'static str> {
 }
 
 #[cfg(test)]
+#[path = "answer_tests.rs"]
 mod tests;

@@ -188,8 +188,9 @@ pub fn spoil(frame: &mut [u8]) {
         (Some(kind), _) if kind == ARP_TYPE => frame[ETHERNET + 4] = 16,
         (_, Some(&UDP)) => {
             let payload = ETHERNET + IPV4 + 8;
-            let middle = payload + (frame.len() - payload) / 2;
-            frame[middle..].fill(0xff);
+            // From about the community on: what comes later may be a text that may say anything.
+            let from = (payload + 7).min(frame.len());
+            frame[from..].fill(0xff);
             // No checksum: what is wrong shall be the message.
             frame[payload - 2..payload].fill(0);
         }

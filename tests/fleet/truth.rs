@@ -149,3 +149,38 @@ fn text(write: impl FnOnce(&mut Vec<u8>)) -> String {
     write(&mut octets);
     String::from_utf8_lossy(&octets).into_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::options::tests::options;
+
+    fn truth(line: &str) -> serde_json::Value {
+        let mut out = Vec::new();
+        write(&Network::new(options(line)), &mut out).unwrap();
+        serde_json::from_slice(&out).unwrap()
+    }
+
+    #[test]
+    fn every_live_address_is_told_once() {
+        let truth = truth("--prefix 10.1.0.0/24 --live 0.8 --multi-address 0.2");
+        let hosts = truth["hosts"].as_array().unwrap();
+        let mut addresses: Vec<_> =
+            hosts.iter().flat_map(|host| host["addresses"].as_array().unwrap()).map(ToString::to_string).collect();
+        assert_eq!(truth["live_addresses"], addresses.len());
+        addresses.sort();
+        addresses.dedup();
+        assert_eq!(truth["live_addresses"], addresses.len());
+        assert!(hosts.len() < addresses.len());
+    }
+
+    #[test]
+    fn an_agent_that_nobody_can_read_is_told_as_such() {
+        let truth = truth("--prefix 10.1.0.0/24 --snmp 1 --wrong-id 0.5 --non-utf8 1");
+        let hosts = truth["hosts"].as_array().unwrap();
+        assert_eq!(truth["agents"], hosts.len());
+        let readable = hosts.iter().filter(|host| host["faults"] == serde_json::json!(["non_utf8"])).count();
+        assert_eq!(truth["readable_agents"], readable);
+        assert!(hosts.iter().all(|host| host["agent"]["sys_name"].as_str().unwrap().ends_with('\u{fffd}')));
+    }
+}

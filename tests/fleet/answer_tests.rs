@@ -112,8 +112,9 @@ fn who_lives_answers_arp_and_icmp_after_the_delay() {
         }
     }
     let counters = fleet.counters;
-    assert_eq!(counters.arp_requests + counters.arp_requests_for_nobody, 510);
-    assert_eq!((counters.arp_replies, counters.other_frames), (fleet.network.hosts.len() as u64, 0));
+    // The scanner's question for its own address is an announcement.
+    assert_eq!(counters.arp_requests + counters.arp_requests_for_nobody, 509);
+    assert_eq!((counters.arp_replies, counters.other_frames), (fleet.network.hosts.len() as u64, 1));
 }
 
 #[test]
@@ -156,7 +157,8 @@ fn a_table_is_told_in_as_many_messages_as_it_needs() {
             for (place, (name, value)) in told.varbinds.into_iter().enumerate() {
                 let column = place % 3;
                 if !name.starts_with(&columns[column]) {
-                    break 'table;
+                    // Messages end anywhere in a row: other columns may have been told less.
+                    if column == 1 { break 'table } else { continue }
                 }
                 if let (1, Value::OctetString(octets)) = (column, value) {
                     macs.push(MacAddr::new(octets.try_into().unwrap()));
@@ -184,7 +186,8 @@ fn what_does_not_fit_is_too_big_and_a_bulk_tells_less() {
 
 /// The same question in version 1.
 fn as_version_1(mut message: Vec<u8>) -> Vec<u8> {
-    message[4] = 0;
+    let version = message.windows(3).position(|octets| octets == [0x02, 1, 1]).unwrap();
+    message[version + 2] = 0;
     message
 }
 

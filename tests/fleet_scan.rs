@@ -1,0 +1,181 @@
+//! The program in front of a simulated fleet: what it says is compared with the fleet's own truth,
+//! host by host. `tests/fleet/simulator.rs` says what a fleet is; the tests of its parts run here.
+
+#[path = "fleet/answer.rs"]
+mod answer;
+#[path = "fleet/ber.rs"]
+mod ber;
+#[path = "fleet/draw.rs"]
+mod draw;
+#[path = "fleet/frames.rs"]
+mod frames;
+#[path = "fleet/model.rs"]
+mod model;
+#[path = "fleet/network.rs"]
+mod network;
+#[path = "fleet/objects.rs"]
+mod objects;
+#[path = "fleet/options.rs"]
+mod options;
+#[path = "fleet/queue.rs"]
+mod queue;
+#[path = "fleet/snmp.rs"]
+mod snmp;
+#[path = "fleet/truth.rs"]
+mod truth;
+
+#[expect(dead_code, reason = "only the waiting is used: the fleet has a script of its own")]
+#[path = "lab/handle.rs"]
+mod lab;
+#[expect(dead_code, reason = "the handle also serves the tests of what is written")]
+#[path = "program/run.rs"]
+mod program;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::program::{PDSNO, Ran, Tested, run, without_settings};
+
+const PREFIX: &str = "10.1.0.0/22";
+
+/// What is wrong with hosts and links in ways that leave no doubt about what is to be seen.
+const TROUBLE: [&str; 22] = [
+    "--seed",
+    "22",
+    "--wrong-id",
+    "0.05",
+    "--malformed",
+    "0.05",
+    "--truncated",
+    "0.05",
+    "--non-utf8",
+    "0.2",
+    "--looping",
+    "0.2",
+    "--multi-address",
+    "0.1",
+    "--closed",
+    "0.5",
+    "--arp-only",
+    "0.1",
+    "--duplicates",
+    "0.2",
+    "--huge-table",
+    "200",
+];
+
+/// The built simulator: `cargo test` and `cargo build --examples` build it beside the program.
+fn simulator() -> PathBuf {
+    Path::new(PDSNO).with_file_name("examples").join("fleet")
+}
+
+/// What the simulator tells of a fleet.
+fn truth(options: &[&str]) -> Tested<Value> {
+    let fleet = simulator();
+    if !fleet.exists() {
+        return Err(format!("{} is not built: cargo build --example fleet", fleet.display()).into());
+    }
+    run(Command::new(fleet).args(["truth", "--prefix", PREFIX]).args(options))?.json()
+}
+
+/// One scan of all its addresses.
+fn scan(options: &[&str]) -> Tested<Ran> {
+    let mut command = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lab/fleet.sh"));
+    without_settings(&mut command).env("FLEET", simulator()).args(["--prefix", PREFIX]).args(options);
+    run(command.args(["--", PDSNO, "scan", PREFIX, "--probe-rate", "10000", "--format", "json"]))
+}
+
+/// What is compared of a host: addresses, what answered, and what SNMP told.
+#[derive(Debug, PartialEq)]
+struct Seen {
+    addresses: Value,
+    methods: Value,
+    reason: Value,
+    system: Value,
+    interfaces: Vec<Value>,
+}
+
+/// What should be seen, by MAC address.
+fn expected(truth: &Value) -> Tested<BTreeMap<String, Seen>> {
+    let hosts = truth["hosts"].as_array().ok_or("no hosts")?;
+    Ok(hosts.iter().map(|host| (host["mac"].to_string(), expected_of(host))).collect())
+}
+
+fn expected_of(host: &Value) -> Seen {
+    let answers = |protocol: &str| host["answers"].as_array().is_some_and(|all| all.iter().any(|one| one == protocol));
+    let agent = if answers("snmp") { &host["agent"] } else { &Value::Null };
+    let faults = host["faults"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let has = |fault: &str| faults.iter().any(|one| one == fault);
+    // A frame that is cut off is dropped before anybody sees that it is SNMP; what is malformed is
+    // from an agent, unless it bears an id that nobody asked with.
+    let reason = match () {
+        () if answers("snmp") => Value::Null,
+        () if !host["agent"].is_null() && has("malformed") && !has("truncated") => json!("malformed"),
+        () if host["closed"] == true && !has("malformed") && !has("truncated") => json!("port_unreachable"),
+        () => json!("timeout"),
+    };
+    Seen {
+        addresses: host["addresses"].clone(),
+        methods: host["answers"].clone(),
+        reason,
+        system: json!(["sys_descr", "sys_object_id", "sys_name", "sys_location"].map(|key| &agent[key])),
+        interfaces: interfaces(&agent["interfaces"]),
+    }
+}
+
+fn seen(scan: &Value) -> Tested<BTreeMap<String, Seen>> {
+    let devices = scan["devices"].as_array().ok_or("no devices")?;
+    Ok(devices.iter().map(|device| (device["mac"].to_string(), seen_of(device))).collect())
+}
+
+fn seen_of(device: &Value) -> Seen {
+    let told = &device["snmp"];
+    Seen {
+        addresses: device["ip_addresses"].clone(),
+        methods: device["methods"].clone(),
+        reason: told["reason"].clone(),
+        system: json!(["sys_descr", "sys_object_id", "sys_name", "sys_location"].map(|key| &told[key])),
+        interfaces: interfaces(&told["interfaces"]),
+    }
+}
+
+fn interfaces(told: &Value) -> Vec<Value> {
+    let keys = ["index", "name", "mac", "admin_up", "oper_up"];
+    told.as_array().into_iter().flatten().map(|row| json!(keys.map(|key| &row[key]))).collect()
+}
+
+fn compare(options: &[&str]) -> Tested {
+    let truth = truth(options)?;
+    let scan = scan(options)?.json()?;
+    let (expected, mut seen) = (expected(&truth)?, seen(&scan)?);
+    for (mac, host) in expected {
+        assert_eq!(seen.remove(&mac), Some(host), "{mac}");
+    }
+    assert_eq!(seen, BTreeMap::new(), "nobody else");
+    assert_eq!(scan["targets"], 1_021);
+    assert_eq!(scan["protocols"]["arp"]["hosts"], truth["live_addresses"]);
+    Ok(())
+}
+
+#[test]
+fn a_fleet_is_found_as_it_is() -> Tested {
+    compare(&[])
+}
+
+#[test]
+fn a_fleet_with_faults_is_found_as_it_is() -> Tested {
+    compare(&TROUBLE)
+}
+
+#[test]
+fn the_script_says_what_is_wrong_with_its_arguments() -> Tested {
+    for (options, code) in [(vec!["--live", "2"], 1), (vec!["--prefix", "10.1.0.0/9x"], 2), (vec!["--tap", "x"], 2)] {
+        let refused = scan(&options)?;
+        assert_eq!(refused.code(), Some(code), "{options:?}: {refused:?}");
+        assert!(refused.out.is_empty() && refused.err.contains("fleet: "), "{refused:?}");
+    }
+    Ok(())
+}
