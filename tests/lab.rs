@@ -239,7 +239,7 @@ fn a_lab_needs_no_root_where_user_namespaces_are_allowed() -> Tested {
     // The project's folder need not be readable for the user that the test becomes.
     let folder = tempfile::tempdir()?;
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755))?;
-    for name in ["lab.sh", "devices.sh", "verbs.sh"] {
+    for name in ["lab.sh", "namespaces.sh", "devices.sh", "verbs.sh"] {
         fs::copy(lab::script().with_file_name(name), folder.path().join(name))?;
     }
     let script = folder.path().join("lab.sh");
@@ -289,7 +289,7 @@ fn a_missing_tool_is_named_with_its_package() -> Tested {
     let nothing = tempfile::tempdir()?;
     // An empty folder in place of every path that the script would look in.
     let text = fs::read_to_string(lab::script())?.replace("PATH=$PATH:/usr/sbin:/sbin", "");
-    for name in ["devices.sh", "verbs.sh"] {
+    for name in ["namespaces.sh", "devices.sh", "verbs.sh"] {
         fs::copy(lab::script().with_file_name(name), nothing.path().join(name))?;
     }
     fs::write(nothing.path().join("lab.sh"), text)?;

@@ -4,7 +4,7 @@
 # As with lab.sh, everything lives in one fresh set of namespaces and ends with the command. The
 # simulator is the example `fleet`; it is not built here: cargo build [--release] --example fleet
 #
-#   fleet.sh --pdeathsig--> unshare --kill-child--> fleet.sh inside (PID 1) --> fleet run, CMD
+#   fleet.sh (outer) --pdeathsig--> unshare --kill-child--> fleet.sh inside (PID 1) --> fleet run, CMD
 set -euo pipefail
 PATH=$PATH:/usr/sbin:/sbin
 
@@ -31,6 +31,8 @@ fail() { # CODE TEXT
 }
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=tests/lab/namespaces.sh
+source "$here/namespaces.sh"
 # shellcheck source=tests/lab/devices.sh
 source "$here/devices.sh"
 
@@ -57,15 +59,6 @@ read_options() {
     done
     ((${#CMD[@]})) || fail 2 "there is no command; see fleet.sh help"
     read_subnet "$SUBNET"
-}
-
-# Sets NAMESPACES: as root without a user namespace, else with one.
-choose_namespaces() {
-    NAMESPACES=(--net --mount --pid --fork --kill-child)
-    ((EUID != 0)) || ! unshare "${NAMESPACES[@]}" true 2>/dev/null || return 0
-    NAMESPACES+=(--user --map-root-user)
-    unshare "${NAMESPACES[@]}" true 2>/dev/null || fail 3 \
-        "this machine permits no network namespaces: run as root (in a container: with --privileged), or allow user namespaces"
 }
 
 inside() { # OPTIONS… -- CMD…
@@ -101,8 +94,7 @@ case ${1-help} in
     *)
         find_simulator
         read_options "$@"
-        choose_namespaces
         export FLEET
-        exec setpriv --pdeathsig KILL unshare "${NAMESPACES[@]}" bash "${BASH_SOURCE[0]}" inside "$@"
+        hold_namespaces "$@"
         ;;
 esac
