@@ -2,7 +2,7 @@
 # A command in front of a simulated fleet: up to 65,534 devices behind the TAP interface lab0.
 #
 # As with lab.sh, everything lives in one fresh set of namespaces and ends with the command. The
-# simulator is the example `fleet`; it is not built here: cargo build [--release] --example fleet
+# simulator is the example `fleet`; it is not built here: cargo build --release --example fleet
 #
 #   fleet.sh (outer) --pdeathsig--> unshare --kill-child--> fleet.sh inside (PID 1) --> fleet run, CMD
 set -euo pipefail
@@ -20,7 +20,7 @@ fleet.sh - a command in front of a simulated fleet, gone when the command ends
   --counters FILE   write what came and went to FILE, as JSON
   OPTIONS           all others are those of `fleet run`; `fleet run --help` tells them
 
-The simulator is $FLEET, or the newer of target/release/examples/fleet and target/debug/examples/fleet.
+The simulator is $FLEET, or target/release/examples/fleet, or target/debug/examples/fleet, which is slow.
 Exit codes: as CMD, or 1 a step failed, 2 bad usage, 3 this machine permits no namespaces, 4 a tool is missing.
 USAGE
 }
@@ -37,13 +37,12 @@ source "$here/namespaces.sh"
 source "$here/devices.sh"
 
 find_simulator() {
-    local built newest='' target=${CARGO_TARGET_DIR:-$here/../../target}
+    local target=${CARGO_TARGET_DIR:-$here/../../target}
     [[ -z ${FLEET-} ]] || return 0
-    for built in "$target"/{release,debug}/examples/fleet; do
-        [[ ! -x $built || ! ( -z $newest || $built -nt $newest ) ]] || newest=$built
+    for FLEET in "$target"/{release,debug}/examples/fleet; do
+        [[ ! -x $FLEET ]] || return 0
     done
-    [[ -n $newest ]] || fail 4 "the simulator is not built: cargo build --example fleet"
-    FLEET=$newest
+    fail 4 "the simulator is not built: cargo build --release --example fleet"
 }
 
 read_options() {
