@@ -13,6 +13,7 @@ pub mod entropy;
 pub mod events;
 pub mod failure;
 pub mod folder;
+pub mod forecast;
 pub mod hierarchy;
 pub mod inventory;
 pub mod keys;
@@ -24,6 +25,7 @@ pub mod privileges;
 pub mod registry;
 pub mod reload;
 pub mod scan;
+
 pub mod signals;
 pub mod since;
 pub mod socket;

@@ -20,6 +20,8 @@ mod interrupted;
 mod named_subnet;
 #[path = "discovery/output.rs"]
 mod output;
+#[path = "discovery/plan.rs"]
+mod plan;
 #[path = "discovery/selection.rs"]
 mod selection;
 #[path = "discovery/site.rs"]

@@ -45,6 +45,7 @@ fn cycle() -> CycleEnded {
         hosts: 12,
         delta: DeltaCounts { new: 12, ..DeltaCounts::default() },
         nib_commit_ms: Some(3.5),
+        too_long: None,
     }))
 }
 

@@ -8,7 +8,6 @@
 //! ```
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use actix::fut::wrap_future;
 use actix::{
@@ -21,10 +20,9 @@ use super::Ping;
 use super::nib::{Commit, LoadDevices};
 use super::report::Wake;
 use super::sweeper::{Sweep, SweepError, SweepOrder};
-use crate::algorithms::discovery::advice::controllers_needed;
 use crate::algorithms::discovery::vendor::VendorTable;
 use crate::domain::controller::{ControllerId, Region};
-use crate::domain::cycle::{Completeness, CycleReport, Trigger};
+use crate::domain::cycle::{Completeness, CycleReport, TooLong, Trigger};
 use crate::domain::number::PolicyVersion;
 use crate::domain::policy::DiscoveryPolicy;
 use crate::domain::secret::Community;
@@ -252,23 +250,13 @@ impl DiscoveryActor {
                         warn!(%protocol, reason, "protocol could not be used");
                     }
                 }
-                self.advise(Duration::from_secs_f64(report.duration_ms / 1_000.0));
+                if let Some(too_long) = report.too_long {
+                    let TooLong { interval_seconds, controllers } = too_long;
+                    warn!(took_ms = report.duration_ms, interval_seconds, controllers, "{too_long}");
+                }
             }
             Err(reason) if matches!(**reason, CycleError::Cancelled) => info!("discovery cycle given up: stopping"),
             Err(reason) => error!(error = %super::causes(reason.as_ref()), "discovery cycle failed"),
-        }
-    }
-
-    fn advise(&self, took: Duration) {
-        let interval = self.settings.policy.interval;
-        if let Some(controllers) = controllers_needed(took, interval) {
-            warn!(
-                took_s = took.as_secs_f64(),
-                interval_s = interval.as_secs(),
-                controllers,
-                "the cycle takes more than half of policy.discovery_interval: raise the interval or \
-                 policy.probe_rate, or share the subnets among this many Local Controllers"
-            );
         }
     }
 

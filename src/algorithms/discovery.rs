@@ -3,6 +3,7 @@
 pub mod advice;
 pub mod classify;
 pub mod delta;
+pub mod forecast;
 pub mod merge;
 pub mod observation;
 pub mod pacing;

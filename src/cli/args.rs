@@ -197,8 +197,9 @@ Examples:
   pdsno scan 10.0.1.0/24 10.0.2.0/24 --protocols arp,icmp
   pdsno scan 10.0.1.0/24 --format json | jq '.devices[].mac'
   pdsno scan 10.0.1.0/24 --save --data-dir /var/lib/pdsno
+  pdsno scan --plan 10.0.0.0/16 --probe-rate 500        what that would send; nothing is sent
 
-Exit codes: 0 scanned, 1 scan failed, 2 bad usage or configuration.")]
+Exit codes: 0 scanned or planned, 1 scan failed or no subnet in reach, 2 bad usage or configuration.")]
 pub struct ScanArgs {
     /// The subnets
     #[arg(value_name = "CIDR", value_delimiter = ',')]
@@ -211,6 +212,10 @@ pub struct ScanArgs {
     /// Write the result into the NIB of the data folder
     #[arg(long)]
     pub save: bool,
+    /// Tell packets, bytes, time, load and memory instead of scanning: nothing is sent, and no right is
+    /// needed
+    #[arg(long, conflicts_with = "save")]
+    pub plan: bool,
     #[command(flatten)]
     pub common: Common,
     #[command(flatten)]

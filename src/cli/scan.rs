@@ -1,5 +1,7 @@
 //! `pdsno scan`.
 
+mod plan;
+
 use std::collections::BTreeMap;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -11,7 +13,7 @@ use super::output::{self, Ended, note};
 use crate::app::config::Flags;
 use crate::app::inventory::DeviceView;
 use crate::app::scan::{ScanResult, scan};
-use crate::domain::cycle::{DeltaCounts, ProtocolStats, RttSummary};
+use crate::domain::cycle::{DeltaCounts, ProtocolStats, RttSummary, TooLong};
 use crate::domain::protocol::Protocol;
 use crate::domain::subnet::Subnet;
 use crate::domain::time::Timestamp;
@@ -29,6 +31,8 @@ struct ScanView<'a> {
     rtt: Option<RttSummary>,
     nib_commit_ms: Option<f64>,
     changes: Option<DeltaCounts>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    too_long: Option<TooLong>,
     devices: &'a [DeviceView],
 }
 
@@ -37,6 +41,9 @@ pub fn run(args: ScanArgs) -> Result<(), Ended> {
     let mut flags = Flags { role: Some("local".to_owned()), ..probing_flags(&args.probing, &args.common) };
     if !args.subnets.is_empty() {
         flags.targets = Some(args.subnets.clone());
+    }
+    if args.plan {
+        return plan::run(&args, sources(&args.common, flags));
     }
     let loaded = configuration(sources(&args.common, flags))?;
     loaded.notes().iter().for_each(|text| note(&format!("note: {text}")));
@@ -72,6 +79,7 @@ fn view(result: &ScanResult, saved: bool) -> ScanView<'_> {
         rtt: report.rtt,
         nib_commit_ms: report.nib_commit_ms.filter(|_| saved),
         changes: saved.then_some(report.delta),
+        too_long: report.too_long,
         devices: &result.devices,
     }
 }
@@ -103,6 +111,9 @@ fn summary(result: &ScanResult, saved: bool) -> String {
             "; {} new, {} changed, {} missed, {} now inactive",
             delta.new, delta.updated, delta.missed, delta.inactive
         ));
+    }
+    if let Some(too_long) = &report.too_long {
+        text.push_str(&format!("\nwarning: {too_long}"));
     }
     for (protocol, stats) in &report.protocols {
         if let Some(error) = &stats.error {

@@ -130,6 +130,7 @@ fn sheet(status: &FolderStatus) -> String {
                     cycle.hosts, delta.new, delta.updated, delta.unchanged, delta.missed, delta.inactive
                 ),
             ));
+            lines.extend(cycle.too_long.map(|too_long| ("", format!("warning: {too_long}"))));
         }
     }
     lines.iter().map(|(name, value)| format!("{name:<11} {value}\n")).collect()

@@ -1,6 +1,7 @@
 //! What a discovery cycle tells about itself.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -155,6 +156,29 @@ pub struct CycleReport {
     /// The commit, in milliseconds; `None` when nothing was written, and in the event, which is part
     /// of that commit.
     pub nib_commit_ms: Option<f64>,
+    /// Nothing while the cycle fits into half of the interval.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub too_long: Option<TooLong>,
+}
+
+/// What a cycle asks for that takes more than half of the interval from one to the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TooLong {
+    /// The interval, in seconds.
+    pub interval_seconds: u64,
+    /// Among how many Local Controllers the subnets would have to be shared at the observed rate.
+    pub controllers: u64,
+}
+
+impl fmt::Display for TooLong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "the cycle takes more than half of policy.discovery_interval ({} s): raise the interval or \
+             policy.probe_rate, or share the subnets among {} Local Controllers",
+            self.interval_seconds, self.controllers
+        )
+    }
 }
 
 #[cfg(test)]

@@ -74,6 +74,7 @@ fn report(completeness: Completeness) -> CycleReport {
         hosts: 12,
         delta: DeltaCounts { new: 12, ..DeltaCounts::default() },
         nib_commit_ms: Some(3.5),
+        too_long: None,
     }
 }
 

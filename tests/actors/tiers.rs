@@ -458,5 +458,6 @@ fn cycle_report(new: u64, now: Timestamp) -> CycleReport {
         hosts: 1,
         delta: DeltaCounts { new, ..DeltaCounts::default() },
         nib_commit_ms: None,
+        too_long: None,
     }
 }

@@ -45,6 +45,7 @@ fn report() -> CycleReport {
         hosts: 12,
         delta: DeltaCounts::default(),
         nib_commit_ms: None,
+        too_long: None,
     }
 }
 

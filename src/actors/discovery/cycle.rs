@@ -9,6 +9,7 @@ use super::DiscoverySettings;
 use crate::actors::nib::{Commit, DeviceTable, LoadDevices};
 use crate::actors::sweeper::{SweepError, Swept};
 use crate::actors::{REQUEST_DEADLINE, causes};
+use crate::algorithms::discovery::advice::too_long;
 use crate::algorithms::discovery::delta::{Context, Delta, KnownDevice, decide};
 use crate::algorithms::discovery::merge::merge;
 use crate::algorithms::discovery::report::{CycleOrder, events, report};
@@ -123,7 +124,7 @@ impl CycleInput {
                 _ => decide(&known, table.next, &seen, &context),
             };
             report.delta = delta.counts;
-            report.duration_ms = millis(self.took());
+            self.measure(&mut report);
             let mut changes = delta.changes;
             if let Some(settings) = &self.settings.report {
                 let items = of_cycle(&report, settings.policy_version, &known, &changes, Vec::new(), context.now);
@@ -151,12 +152,19 @@ impl CycleInput {
                 }
             }
         }
-        report.duration_ms = millis(self.took());
+        self.measure(&mut report);
         Ok(report)
     }
 
     fn took(&self) -> Duration {
         self.clock.elapsed().saturating_sub(self.started)
+    }
+
+    /// Notes how long the cycle took so far, and whether that is too long.
+    fn measure(&self, report: &mut CycleReport) {
+        let took = self.took();
+        report.duration_ms = millis(took);
+        report.too_long = too_long(took, self.settings.policy.interval);
     }
 
     async fn load(&self) -> Result<DeviceTable, CycleError> {

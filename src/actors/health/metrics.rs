@@ -158,6 +158,7 @@ mod tests {
             hosts: 150,
             delta: DeltaCounts { new: 150, ..DeltaCounts::default() },
             nib_commit_ms: Some(3.5),
+            too_long: None,
         });
         metrics.cycle_broke();
         let text = metrics.render().unwrap();

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::domain::cycle::TooLong;
+
 /// How many Local Controllers the observed rate asks for, so that a cycle fits into half of the
 /// interval; `None` while it does.
 ///
@@ -17,4 +19,10 @@ pub fn controllers_needed(cycle: Duration, interval: Duration) -> Option<u64> {
     let half = (interval / 2).max(Duration::from_millis(1));
     let needed = cycle.as_nanos().div_ceil(half.as_nanos());
     (cycle > half).then(|| u64::try_from(needed).unwrap_or(u64::MAX))
+}
+
+/// The same for a cycle's report.
+pub fn too_long(cycle: Duration, interval: Duration) -> Option<TooLong> {
+    let interval_seconds = interval.as_secs();
+    controllers_needed(cycle, interval).map(|controllers| TooLong { interval_seconds, controllers })
 }

@@ -62,6 +62,7 @@ pub fn report(order: &CycleOrder, outcomes: &[LinkOutcome], took: Duration) -> C
         hosts: 0,
         delta: DeltaCounts::default(),
         nib_commit_ms: None,
+        too_long: None,
     }
 }
 

@@ -11,6 +11,7 @@
 //! ```
 
 mod agent;
+pub mod footprint;
 mod host;
 mod lane;
 mod receive;
@@ -128,7 +129,7 @@ pub struct LinkSweep {
     echo: Lane,
     snmp: Lane,
     echo_id: u16,
-    cookie: [u8; 16],
+    cookie: [u8; COOKIE_LENGTH],
     message: Vec<u8>,
     failed: Option<String>,
 }
@@ -136,6 +137,9 @@ pub struct LinkSweep {
 /// Claims to a disputed address that are kept; a host that answers for everything is one line, not
 /// sixty thousand.
 const MOST_DISPUTES: usize = 256;
+
+/// Octets that an echo request carries and its reply repeats.
+const COOKIE_LENGTH: usize = 16;
 
 /// Of each so many packets one belongs to a conversation while addresses are still being asked: the
 /// silence of the last address asked is what a sweep waits for longest, so addresses go first.
@@ -149,7 +153,7 @@ impl LinkSweep {
         let others = (0_u32..).zip(plan.targets.iter()).filter(|(_, target)| !own.contains(target));
         let mut order: Vec<u32> = others.map(|(position, _)| position).collect();
         random.shuffle(&mut order);
-        let mut cookie = [0; 16];
+        let mut cookie = [0; COOKIE_LENGTH];
         random.fill(&mut cookie);
         // Our own addresses are not asked; whoever speaks for one all the same is heard, and nobody
         // waits for it.

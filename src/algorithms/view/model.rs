@@ -341,6 +341,7 @@ pub fn cycle(new: u64) -> CycleReport {
         hosts: 1,
         delta: DeltaCounts { new, ..DeltaCounts::default() },
         nib_commit_ms: None,
+        too_long: None,
     }
 }
 

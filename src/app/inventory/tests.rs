@@ -221,6 +221,7 @@ fn report(targets: u64) -> serde_json::Value {
         hosts: 0,
         delta: DeltaCounts::default(),
         nib_commit_ms: None,
+        too_long: None,
     };
     serde_json::to_value(report).unwrap()
 }

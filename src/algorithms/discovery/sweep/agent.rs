@@ -35,7 +35,7 @@ const UP: u32 = 1;
 
 /// Rows asked for at once: six columns of eight rows fit into one Ethernet frame as most agents
 /// encode them, and an agent that has larger values sends fewer.
-const ROWS_AT_ONCE: u16 = 8;
+pub(super) const ROWS_AT_ONCE: u16 = 8;
 
 /// More rows than any chassis has; an agent that goes on is not telling a table.
 const MOST_ROWS: usize = 4_096;
@@ -207,6 +207,12 @@ impl Conversation {
             fill(self.rows.entry(index).or_insert_with(|| Interface { index, ..Interface::default() }), value);
         }
     }
+}
+
+/// Writes the question for the rows behind this one, when no column has ended.
+pub(super) fn encode_rows(out: &mut Vec<u8>, community: &Community, row: u32) {
+    let names: Vec<Oid> = COLUMNS.iter().filter_map(|column| continuation((column, Column::Told(Some(row))))).collect();
+    encode_get_bulk(out, community, RequestId::from_seed(u32::MAX), 0, ROWS_AT_ONCE, &names);
 }
 
 /// The name after which a column goes on.

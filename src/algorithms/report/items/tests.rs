@@ -70,6 +70,7 @@ pub fn cycle(new: u64) -> CycleReport {
         hosts: new,
         delta: DeltaCounts { new, ..DeltaCounts::default() },
         nib_commit_ms: None,
+        too_long: None,
     }
 }
 
