@@ -1,6 +1,13 @@
 # Bare `make` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help build release demo tiers lab test sim test-discovery bench lint fmt doc deny setcap vendor-table clean
+# Where `make install` puts things: DESTDIR is a root to pack from, PREFIX where the program lives on it.
+DESTDIR ?=
+PREFIX ?= /usr/local
+SYSCONFDIR ?= /etc
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+BINARY ?= target/release/pdsno
+
+.PHONY: help build release install demo tiers lab test sim test-discovery bench lint fmt doc deny setcap vendor-table clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -10,6 +17,24 @@ build: ## Build the program for development
 
 release: ## Build the program as it is shipped: target/release/pdsno
 	cargo build --release
+
+install: ## Put program, service, manual pages, completions and a configuration in place: DESTDIR= PREFIX=/usr/local
+	@test -x "$(BINARY)" || { echo "there is no $(BINARY) yet: make release" >&2; exit 2; }
+	install -D -m 755 "$(BINARY)" "$(DESTDIR)$(PREFIX)/bin/pdsno"
+	install -d -m 755 "$(DESTDIR)$(PREFIX)/share/man/man1" "$(DESTDIR)$(UNITDIR)"
+	sed 's|/usr/bin/pdsno|$(PREFIX)/bin/pdsno|' config/systemd/pdsno.service >"$(DESTDIR)$(UNITDIR)/pdsno.service"
+	chmod 644 "$(DESTDIR)$(UNITDIR)/pdsno.service"
+	"$(BINARY)" man "$(DESTDIR)$(PREFIX)/share/man/man1"
+	chmod 644 "$(DESTDIR)$(PREFIX)"/share/man/man1/pdsno*.1
+	@set -e; for made in bash:bash-completion/completions/pdsno zsh:zsh/site-functions/_pdsno fish:fish/vendor_completions.d/pdsno.fish; do \
+		file="$(DESTDIR)$(PREFIX)/share/$${made#*:}"; \
+		install -d -m 755 "$${file%/*}"; "$(BINARY)" completions "$${made%%:*}" >"$$file"; chmod 644 "$$file"; \
+	done
+	install -D -m 644 config/policy_default.yaml "$(DESTDIR)$(PREFIX)/share/doc/pdsno/policy_default.yaml"
+	install -D -m 644 config/context_runtime.yaml "$(DESTDIR)$(PREFIX)/share/doc/pdsno/pdsno.yaml"
+	@# An operator's configuration is not touched.
+	@test -e "$(DESTDIR)$(SYSCONFDIR)/pdsno/pdsno.yaml" || \
+		install -D -m 644 config/context_runtime.yaml "$(DESTDIR)$(SYSCONFDIR)/pdsno/pdsno.yaml"
 
 demo: ## Show two discovery cycles and a change between them, on a made network (installs packages that are missing)
 	tests/install_packages.sh tests

@@ -25,6 +25,7 @@ pub mod privileges;
 pub mod registry;
 pub mod reload;
 pub mod scan;
+pub mod sd_notify;
 
 pub mod signals;
 pub mod since;

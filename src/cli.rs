@@ -10,6 +10,7 @@ mod devices;
 mod discover;
 mod events;
 mod maintenance;
+mod manual;
 mod output;
 mod policy;
 mod scan;
@@ -56,6 +57,7 @@ fn run(cli: Cli) -> Result<(), Ended> {
         Some(Command::Audit(command)) => audit::run(&command),
         Some(Command::Config(ConfigCommand::Check(args))) => configuration::check(&args),
         Some(Command::Config(ConfigCommand::Show(args))) => configuration::show(&args),
+        Some(Command::Man { folder }) => manual::run(Cli::command(), folder.as_deref()),
         Some(Command::Completions { shell }) => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "pdsno", &mut script);

@@ -105,6 +105,7 @@ fn the_help_of_every_command_has_examples() -> Tested {
         "audit export",
         "config check",
         "config show",
+        "man",
         "completions",
     ];
     assert_eq!(seen, all);

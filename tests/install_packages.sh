@@ -12,6 +12,7 @@ PATH=$PATH:/usr/sbin:/sbin
 readonly FOR_TESTS=(
     cc:gcc ip:iproute2 bridge:iproute2 unshare:util-linux setpriv:util-linux
     snmpd:snmpd snmpget:snmp ping:iputils-ping curl:curl
+    make:make systemd-analyze:systemd man:man-db
 )
 readonly FOR_BENCH=("${FOR_TESTS[@]}" nmap:nmap arp-scan:arp-scan fping:fping)
 

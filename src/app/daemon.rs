@@ -25,6 +25,7 @@ use crate::app::hierarchy;
 use crate::app::maintenance::open_nib;
 use crate::app::privileges;
 use crate::app::reload::{problems, reload};
+use crate::app::sd_notify::ServiceManager;
 use crate::app::signals::{Asked, Signals};
 use crate::app::socket::AdminSocket;
 use crate::domain::controller::Role;
@@ -83,7 +84,14 @@ pub fn run(loaded: Loaded, sources: impl Fn() -> Sources) -> Result<(), Failure>
         let begun = controller.discovery.send(BeginSchedule).await;
         begun.context("discovery has ended").map_err(Failure::Failed)?;
 
-        let ended_by = attend(&mut signals, config, &controller, sources).await;
+        let manager = ServiceManager::of_this_process();
+        manager.ready();
+        let health = [controller.health.clone().recipient()];
+        let ended_by = tokio::select! {
+            ended_by = attend(&mut signals, config, &controller, sources) => ended_by,
+            never = manager.keep_alive(&health) => match never {},
+        };
+        manager.stopping();
         info!(signal = ended_by, "stopping");
         tokio::select! {
             stopped = drain(controller, handle, ended_by) => stopped.map_err(Failure::Failed)?,

@@ -34,6 +34,7 @@ use crate::app::failure::Failure;
 use crate::app::hierarchy::open::{Opened, open};
 use crate::app::hierarchy::running::{Outside, Running};
 use crate::app::privileges;
+use crate::app::sd_notify::ServiceManager;
 use crate::app::signals::Signals;
 use crate::app::tiers::of_tier;
 use crate::app::user::user_name;
@@ -72,7 +73,14 @@ pub fn run(loaded: Loaded, sources: impl Fn() -> Sources) -> Result<(), Failure>
         let mut signals = Signals::new().map_err(Failure::failed)?;
         tell(&config, &opened, &outside);
         let mut running = Running::start(config, settings, opened, outside).await.map_err(Failure::Failed)?;
-        let ended_by = running.attend(&mut signals, sources).await;
+        let manager = ServiceManager::of_this_process();
+        manager.ready();
+        let health = running.health.clone();
+        let ended_by = tokio::select! {
+            ended_by = running.attend(&mut signals, sources) => ended_by,
+            never = manager.keep_alive(&health) => match never {},
+        };
+        manager.stopping();
         info!(signal = ended_by, "stopping");
         tokio::select! {
             stopped = running.stop(ended_by) => stopped.map_err(Failure::Failed)?,

@@ -164,6 +164,13 @@ pub enum Command {
     /// Check or show the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Print the manual page, or write those of all verbs into a folder
+    #[command(after_help = "Examples:\n  pdsno man | man -l -\n  pdsno man /usr/local/share/man/man1")]
+    Man {
+        /// The folder
+        #[arg(value_name = "DIR")]
+        folder: Option<PathBuf>,
+    },
     /// Print a completion script
     #[command(after_help = "Example:\n  pdsno completions bash > /etc/bash_completion.d/pdsno")]
     Completions {

@@ -35,8 +35,13 @@ impl Daemon {
 
     /// Starts it, and does not wait for anything.
     pub fn begin<A: AsRef<OsStr>>(lab: &Lab, arguments: &[A]) -> Tested<Self> {
+        Self::begin_with(lab, &[], arguments)
+    }
+
+    /// Starts it with these variables more in its environment, and does not wait for anything.
+    pub fn begin_with<A: AsRef<OsStr>>(lab: &Lab, variables: &[(&str, &OsStr)], arguments: &[A]) -> Tested<Self> {
         let mut command = lab.command(PDSNO);
-        without_settings(&mut command).args(arguments);
+        without_settings(&mut command).args(arguments).envs(variables.iter().copied());
         let mut waiting = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
         let stderr = waiting.stderr.take().ok_or("no stderr")?;
         let (told, lines) = channel();

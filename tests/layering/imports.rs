@@ -49,6 +49,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("base64", &["domain", "wire"]),
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),
+    ("clap_mangen", &["cli"]),
     ("comfy_table", &["cli"]),
     ("csv", &["algorithms", "cli"]),
     ("fastrand", &["algorithms", "actors", "eastwest", "app"]),

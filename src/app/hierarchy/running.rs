@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::{AsyncContext, Context};
+use actix::{AsyncContext, Context, Recipient};
 use actix_web::dev::ServerHandle;
 use anyhow::Context as _;
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use tracing::{error, info, warn};
 
 use crate::actors::discovery::{DiscoverySettings, StartCycle};
-use crate::actors::health::Cover;
+use crate::actors::health::{CheckHealth, Cover};
 use crate::actors::registry::TokenOrder;
 use crate::app::config::{Config, Sources};
 use crate::app::daemon::DRAIN;
@@ -53,6 +53,8 @@ pub(super) struct Running {
     config: Config,
     controllers: Vec<Controller>,
     servers: Vec<ServerHandle>,
+    /// Who knows how each controller does.
+    pub(super) health: Vec<Recipient<CheckHealth>>,
 }
 
 impl Running {
@@ -67,7 +69,7 @@ impl Running {
         let Outside { carrier, mut listener, clock, operator } = outside;
         let shared = Shared { bus: Bus::new(), clock, entropy: Arc::new(SystemEntropy) };
         let mut discovering = carrier.map(|carrier| Discovering { settings, carrier });
-        let mut running = Self { config, controllers: Vec::new(), servers: Vec::new() };
+        let mut running = Self { config, controllers: Vec::new(), servers: Vec::new(), health: Vec::new() };
         // Where the newcomer below is waited for, and who makes its token.
         let mut above: Option<(Role, Context<Usher>, _)> = None;
         let mut opened = opened.into_iter().peekable();
@@ -98,6 +100,7 @@ impl Running {
     }
 
     fn serve(&mut self, listeners: Listeners, parts: Parts) -> anyhow::Result<()> {
+        self.health.push(parts.health.clone().recipient());
         let server = serve(listeners, parts).context("cannot serve")?;
         self.servers.push(server.handle());
         actix::spawn(server);
