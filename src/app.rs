@@ -30,5 +30,6 @@ pub mod sd_notify;
 pub mod signals;
 pub mod since;
 pub mod socket;
+pub mod support;
 pub mod tiers;
 pub mod user;

@@ -15,6 +15,7 @@ mod output;
 mod policy;
 mod scan;
 mod status;
+mod support;
 mod token;
 
 use std::process::ExitCode;
@@ -57,6 +58,7 @@ fn run(cli: Cli) -> Result<(), Ended> {
         Some(Command::Audit(command)) => audit::run(&command),
         Some(Command::Config(ConfigCommand::Check(args))) => configuration::check(&args),
         Some(Command::Config(ConfigCommand::Show(args))) => configuration::show(&args),
+        Some(Command::SupportBundle(args)) => support::run(&args),
         Some(Command::Man { folder }) => manual::run(Cli::command(), folder.as_deref()),
         Some(Command::Completions { shell }) => {
             let mut script = Vec::new();

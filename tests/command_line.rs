@@ -105,6 +105,7 @@ fn the_help_of_every_command_has_examples() -> Tested {
         "audit export",
         "config check",
         "config show",
+        "support-bundle",
         "man",
         "completions",
     ];

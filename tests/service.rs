@@ -12,6 +12,8 @@ mod lab;
 #[path = "program/run.rs"]
 mod program;
 
+#[path = "service/bundle.rs"]
+mod bundle;
 #[path = "service/installed.rs"]
 mod installed;
 #[path = "service/notified.rs"]

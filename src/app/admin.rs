@@ -76,11 +76,19 @@ pub fn request(config: &Config, request: &Request) -> Result<Value, Failure> {
 /// # Errors
 /// [`AskError`].
 pub fn live_status(folder: &Path) -> Result<Option<Value>, AskError> {
+    look(folder, "/api/v1/status")
+}
+
+/// What the controller that works on a folder now answers at once; `None` where none does.
+///
+/// # Errors
+/// [`AskError`].
+pub fn look(folder: &Path, target: &str) -> Result<Option<Value>, AskError> {
     if DataFolder::user(folder).is_none() {
         return Ok(None);
     }
-    let status = Request { deadline: Duration::from_secs(5), ..Request::get("/api/v1/status") };
-    System::new().block_on(ask(folder, &status)).map(Some)
+    let request = Request { deadline: Duration::from_secs(5), ..Request::get(target) };
+    System::new().block_on(ask(folder, &request)).map(Some)
 }
 
 /// How an attempt ended.

@@ -18,6 +18,9 @@ use tokio::net::UnixStream;
 use crate::app::failure::Failure;
 use crate::app::socket::{NAME, address};
 
+/// Answers that are no JSON: a checkpoint, and metrics.
+const TEXTS: [&str; 2] = ["text/plain", "application/openmetrics-text"];
+
 /// More than any answer has.
 const MOST_OCTETS: usize = 64 << 20;
 
@@ -174,7 +177,10 @@ async fn exchange(stream: UnixStream, request: &Request) -> Result<(StatusCode, 
         .map_err(|error| AskError::Unreadable(error.to_string()))?;
     let response = sender.send_request(request).await.map_err(AskError::Broken)?;
     let status = response.status();
-    let is_text = response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/plain"));
+    let is_text = response
+        .headers()
+        .get(CONTENT_TYPE)
+        .is_some_and(|kind| TEXTS.iter().any(|text| kind.as_bytes().starts_with(text.as_bytes())));
     let body = Limited::new(response.into_body(), MOST_OCTETS).collect().await;
     Ok((status, is_text, body.map_err(|error| AskError::Unreadable(error.to_string()))?.to_bytes()))
 }

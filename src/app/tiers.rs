@@ -50,6 +50,13 @@ pub fn chosen(nib: NibSettings, wanted: Option<&str>) -> Result<NibSettings, Fai
     Err(Failure::Usage(anyhow!("no controller {wanted} works in {}; there is {known}", nib.data_dir().display())))
 }
 
+/// The NIB of each controller of a data folder, the topmost first; the tier where there are several.
+pub fn all(nib: &NibSettings) -> Vec<(Option<Role>, NibSettings)> {
+    let there = TIERS.into_iter().map(|tier| (Some(tier), NibSettings { path: of_tier(nib, tier) }));
+    let there: Vec<_> = there.filter(|(_, nib)| nib.path.exists()).collect();
+    if there.is_empty() { vec![(None, nib.clone())] } else { there }
+}
+
 /// The NIBs of the controllers above this one in the same data folder, the nearest first: with
 /// `--role all` those of the tiers whose folders are beside this one's.
 pub fn above(nib: &NibSettings) -> Vec<PathBuf> {

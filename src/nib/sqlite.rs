@@ -26,6 +26,11 @@ pub use migrate::Migrated;
 pub use open::{OpenError, OpenMode};
 pub use read::SqliteReader;
 
+/// The version of SQLite that is built in.
+pub fn engine_version() -> &'static str {
+    rusqlite::version()
+}
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 

@@ -37,7 +37,7 @@ fn everything_is_put_in_place_below_a_root_to_pack_from() -> Tested {
     install(&[&destination, "PREFIX=/usr"])?.printed()?;
     let mut there = modes(root.path())?;
     let pages: Vec<_> = there.keys().filter(|name| name.starts_with("usr/share/man/man1/")).cloned().collect();
-    for verb in ["", "-scan", "-nib-check", "-man"] {
+    for verb in ["", "-scan", "-nib-check", "-support-bundle", "-man"] {
         assert!(pages.contains(&format!("usr/share/man/man1/pdsno{verb}.1")), "{verb} in {pages:?}");
     }
     assert!(pages.iter().all(|page| there.remove(page) == Some(0o644)));
