@@ -7,7 +7,7 @@ SYSCONFDIR ?= /etc
 UNITDIR ?= $(PREFIX)/lib/systemd/system
 BINARY ?= target/release/pdsno
 
-.PHONY: help build release install demo tiers lab test sim test-discovery bench lint fmt doc deny setcap vendor-table clean
+.PHONY: help build release install demo tiers lab test sim test-discovery bench fuzz seeds lint fmt doc deny setcap vendor-table clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,6 +62,12 @@ bench: ## Install packages that are missing, then measure speed and memory
 	tests/install_packages.sh bench
 	cargo bench --no-fail-fast
 
+fuzz: ## Throw octets at every decoder, TIME=60 seconds each (needs cargo-fuzz): TARGETS="entry snmp"
+	tests/fuzz/run.sh $(or $(TIME),60) $(TARGETS)
+
+seeds: ## Write the seeds of the fuzz targets anew
+	PDSNO_WRITE_SEEDS=1 cargo test --test seeds
+
 lint: ## Check the format, and clippy with every warning an error
 	cargo fmt --check
 	cargo clippy --all-targets --all-features -- -D warnings
@@ -74,6 +80,7 @@ doc: ## Build the documentation, with every warning an error
 
 deny: ## Check licences, banned crates and sources (needs cargo-deny)
 	cargo deny check licenses bans sources
+	cargo deny --manifest-path tests/fuzz/Cargo.toml --config tests/fuzz/deny.toml check licenses bans sources
 
 setcap: release ## Let the program open raw sockets without root
 	tests/install_packages.sh setcap
