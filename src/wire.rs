@@ -2,7 +2,7 @@
 //!
 //! Encoders clear a buffer that the caller keeps and write one frame or message into it; decoders
 //! borrow from the bytes that were received. So a sweep allocates nothing per probe, except for the
-//! variables of an SNMP reply. What is signed or hashed is a text of its own form: an entry of the
+//! variables of SNMP. What is signed or hashed is a text of its own form: an entry of the
 //! event log, a note, a checkpoint, a proof.
 
 pub mod anchor;
@@ -32,5 +32,6 @@ pub mod statement;
 pub mod tlog_proof;
 pub mod transcript;
 pub mod udp;
+pub mod usm;
 pub mod validation;
 pub mod witness;

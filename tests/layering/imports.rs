@@ -44,9 +44,11 @@ const EVERYWHERE: &[&str] = &[];
 const CRATES: &[(&str, &[&str])] = &[
     ("actix", &["actors", "eastwest", "northbound", "app"]),
     ("actix_web", &["northbound", "app"]),
+    ("aes", &["wire"]),
     ("anstyle", &["cli"]),
     ("anyhow", &["app", "cli", "bin"]),
     ("base64", &["domain", "wire"]),
+    ("cfb_mode", &["wire"]),
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),
     ("clap_mangen", &["cli"]),

@@ -1,7 +1,14 @@
 use proptest::prelude::*;
 
+use std::net::Ipv4Addr;
+
+use snmp_parser::error::SnmpError;
+use snmp_parser::{PduType, SnmpPdu, parse_snmp_v2c};
+
+use super::pdu::varbind;
 use super::*;
 use crate::wire::mib;
+use crate::wire::oid::OidError;
 use crate::wire::oid::tests::any_oid;
 
 fn public() -> Community {
@@ -23,6 +30,24 @@ const RESPONSE: &[u8] = &[
     0x06, 0x08, 0x2b, 6, 1, 2, 1, 1, 3, 0,          // OBJECT IDENTIFIER: 1.3.6.1.2.1.1.3.0
     0x43, 0x02, 0x40, 0x16,                         // TimeTicks: 16,406
 ];
+
+/// Any value that has a form of its own. An empty string alone loses nothing: the parser drops its type.
+fn any_value() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        any::<i32>().prop_map(Value::Integer),
+        any::<Vec<u8>>().prop_map(Value::OctetString),
+        any_oid().prop_map(Value::ObjectId),
+        any::<u32>().prop_map(|bits| Value::IpAddress(bits.into())),
+        any::<u32>().prop_map(Value::Counter32),
+        any::<u32>().prop_map(Value::Gauge32),
+        any::<u32>().prop_map(Value::TimeTicks),
+        any::<u64>().prop_map(Value::Counter64),
+        Just(Value::Null),
+        Just(Value::NoSuchObject),
+        Just(Value::NoSuchInstance),
+        Just(Value::EndOfMibView),
+    ]
+}
 
 /// Writes a response with variables whose values are given as a tag and content.
 fn encode_response(request_id: u32, error: (u32, u32), varbinds: &[(Oid, u8, Vec<u8>)]) -> Vec<u8> {
@@ -82,13 +107,14 @@ fn a_get_bulk_request_has_its_own_tag_and_counts() {
 
 #[test]
 fn a_response_is_read_by_rfc_3416() {
-    let expected = Response {
-        community: b"public".to_vec(),
+    let pdu = Pdu {
+        kind: PduKind::Response,
         request_id: 0x1234_5678,
         error_status: 0,
         error_index: 0,
         varbinds: vec![(mib::SYS_UP_TIME, Value::TimeTicks(16_406))],
     };
+    let expected = Message { community: b"public".to_vec(), pdu };
     assert_eq!(decode_response(RESPONSE), Ok(expected));
     assert!(!format!("{:?}", decode_response(RESPONSE)).contains("public"));
 }
@@ -115,14 +141,15 @@ fn every_kind_of_value_is_read() {
         (0x82, vec![], Value::EndOfMibView),
     ] {
         let datagram = encode_response(7, (0, 0), &[(oid(), tag, content.clone())]);
-        let response = decode_response(&datagram).unwrap_or_else(|error| panic!("{tag:#04x} {content:?}: {error:?}"));
+        let response =
+            decode_response(&datagram).unwrap_or_else(|error| panic!("{tag:#04x} {content:?}: {error:?}")).pdu;
         assert_eq!(response.varbinds, [(oid(), value)]);
     }
 }
 
 #[test]
 fn an_error_status_is_a_response_too() {
-    let response = decode_response(&encode_response(7, (2, 1), &[(mib::SYS_DESCR, 0x05, vec![])])).unwrap();
+    let response = decode_response(&encode_response(7, (2, 1), &[(mib::SYS_DESCR, 0x05, vec![])])).unwrap().pdu;
     assert_eq!((response.error_status, response.error_index), (2, 1));
 }
 
@@ -130,18 +157,18 @@ fn an_error_status_is_a_response_too() {
 fn what_is_no_response_of_version_2c_is_refused() {
     let mut request = Vec::new();
     encode_get(&mut request, &public(), RequestId::MIN, &[mib::SYS_DESCR]);
-    assert_eq!(decode_response(&request), Err(ResponseError::NotAResponse(0)));
+    assert_eq!(decode_response(&request), Err(PduError::Kind(0)));
     encode_get_bulk(&mut request, &public(), RequestId::MIN, 0, 1, &[mib::SYS_DESCR]);
-    assert_eq!(decode_response(&request), Err(ResponseError::NotAResponse(5)));
+    assert_eq!(decode_response(&request), Err(PduError::Kind(5)));
     for version in [0, 3] {
         let mut other = RESPONSE.to_vec();
         other[4] = version;
-        assert_eq!(decode_response(&other), Err(ResponseError::Message(SnmpError::InvalidVersion)));
+        assert_eq!(decode_response(&other), Err(PduError::Message(SnmpError::InvalidVersion)));
     }
     let mut bad_name = RESPONSE.to_vec();
     bad_name[40] = 0x80;
-    assert_eq!(decode_response(&bad_name), Err(ResponseError::Name { index: 1, source: OidError::Encoding }));
-    assert_eq!(decode_response(&RESPONSE[..40]), Err(ResponseError::Truncated { length: 40 }));
+    assert_eq!(decode_response(&bad_name), Err(PduError::Name { index: 1, source: OidError::Encoding }));
+    assert_eq!(decode_response(&RESPONSE[..40]), Err(PduError::Truncated { length: 40 }));
 }
 
 #[test]
@@ -231,10 +258,27 @@ proptest! {
         request_id in 0..=u32::MAX, error: (u32, u32), names in prop::collection::vec((any_oid(), any::<Vec<u8>>()), 0..20),
     ) {
         let varbinds: Vec<_> = names.iter().map(|(oid, octets)| (oid.clone(), 0x04, octets.clone())).collect();
-        let response = decode_response(&encode_response(request_id, error, &varbinds)).unwrap();
+        let response = decode_response(&encode_response(request_id, error, &varbinds)).unwrap().pdu;
         prop_assert_eq!((response.request_id, response.error_status, response.error_index), (request_id, error.0, error.1));
         let expected: Vec<_> = names.into_iter().map(|(oid, octets)| (oid, Value::OctetString(octets))).collect();
         prop_assert_eq!(response.varbinds, expected);
+    }
+
+    #[test]
+    fn what_an_agent_writes_is_read_back(
+        kind in prop::sample::select(vec![PduKind::Get, PduKind::GetNext, PduKind::Response, PduKind::GetBulk, PduKind::Report]),
+        numbers: [u32; 3],
+        varbinds in prop::collection::vec((any_oid(), any_value()), 0..10),
+    ) {
+        let [request_id, error_status, error_index] = numbers;
+        let pdu = Pdu { kind, request_id, error_status, error_index, varbinds };
+        let mut out = Vec::new();
+        encode(&mut out, b"public", &pdu);
+        prop_assert_eq!(decode(&out).map(|message| message.pdu), Ok(pdu.clone()));
+        let mut alone = Vec::new();
+        pdu.append(&mut alone);
+        alone.extend([0, 0, 0]);
+        prop_assert_eq!(Pdu::read(&alone), Ok(pdu));
     }
 
     #[test]

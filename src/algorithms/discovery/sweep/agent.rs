@@ -9,7 +9,8 @@ use crate::domain::fact::{Interface, SnmpFailure, SnmpSystem, SnmpUptime};
 use crate::domain::secret::Community;
 use crate::wire::mib;
 use crate::wire::oid::Oid;
-use crate::wire::snmp::{RequestId, Response, Value, encode_get, encode_get_bulk};
+use crate::wire::snmp::pdu::Pdu;
+use crate::wire::snmp::{RequestId, Value, encode_get, encode_get_bulk};
 
 /// The objects of the first question.
 static SYSTEM: [Oid; 6] =
@@ -134,7 +135,7 @@ impl Conversation {
     }
 
     /// Takes a reply that [`Conversation::expects`] approved of; `random` numbers the next question.
-    pub fn take(&mut self, response: &Response, random: u32) -> Progress {
+    pub fn take(&mut self, response: &Pdu, random: u32) -> Progress {
         self.community = Some(response.request_id - self.base);
         let refused = response.error_status != 0;
         match self.question {
@@ -180,7 +181,7 @@ impl Conversation {
     }
 
     /// GETBULK answers row by row: each of the columns asked for, then each again one row further.
-    fn take_rows(&mut self, response: &Response) {
+    fn take_rows(&mut self, response: &Pdu) {
         let mut open: Vec<(&mut Column, &(Oid, Fill))> =
             self.columns.iter_mut().zip(&COLUMNS).filter(|(column, _)| **column != Column::Ended).collect();
         if response.varbinds.is_empty() {
@@ -230,7 +231,7 @@ const fn base(random: u32) -> u32 {
     if base == 0 { MOST_COMMUNITIES } else { base }
 }
 
-fn system(response: &Response) -> (SnmpSystem, Option<SnmpUptime>) {
+fn system(response: &Pdu) -> (SnmpSystem, Option<SnmpUptime>) {
     let mut system = SnmpSystem::default();
     let mut uptime = None;
     for (name, value) in &response.varbinds {
@@ -282,10 +283,11 @@ fn text(octets: &[u8]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::snmp::pdu::PduKind;
     use proptest::prelude::*;
 
-    fn response(id: u32, varbinds: Vec<(Oid, Value)>) -> Response {
-        Response { community: b"public".to_vec(), request_id: id, error_status: 0, error_index: 0, varbinds }
+    fn response(id: u32, varbinds: Vec<(Oid, Value)>) -> Pdu {
+        Pdu { kind: PduKind::Response, request_id: id, error_status: 0, error_index: 0, varbinds }
     }
 
     fn cell(column: Oid, index: u32, value: Value) -> (Oid, Value) {

@@ -10,7 +10,8 @@ use crate::domain::address::MacAddr;
 use crate::domain::protocol::Protocol;
 use crate::wire::arp::{ArpPacket, Operation};
 use crate::wire::frame::{Incoming, decode};
-use crate::wire::snmp::{Response, decode_response};
+use crate::wire::snmp::decode_response;
+use crate::wire::snmp::pdu::Pdu;
 
 impl LinkSweep {
     /// Takes a frame that came from the link. What does not answer a question of this sweep is
@@ -158,8 +159,8 @@ impl LinkSweep {
             return;
         };
         match decode_response(payload) {
-            Ok(response) if talk.expects(response.request_id) && host.talking != Asked::Answered => {
-                self.told(now, place, &response);
+            Ok(response) if talk.expects(response.pdu.request_id) && host.talking != Asked::Answered => {
+                self.told(now, place, &response.pdu);
             }
             Ok(_) => self.snmp.stats.duplicates += u64::from(counted),
             Err(_) => {
@@ -171,7 +172,7 @@ impl LinkSweep {
         }
     }
 
-    fn told(&mut self, now: Duration, place: u32, response: &Response) {
+    fn told(&mut self, now: Duration, place: u32, response: &Pdu) {
         let random = self.random.u32(..);
         let Some(host) = self.hosts.get_mut(place as usize) else { return };
         let Some(talk) = host.talk.as_mut() else { return };
