@@ -172,10 +172,8 @@ fn sheet(device: &DeviceView) -> String {
         ("local controller", text_or_dash(&device.local_controller)),
     ];
     if let Some(snmp) = &device.snmp {
-        let reachable = match snmp.reason {
-            Some(reason) => format!("no ({reason})"),
-            None => if snmp.reachable { "yes" } else { "no" }.to_owned(),
-        };
+        let reachable = if snmp.reachable { "yes" } else { "no" };
+        let reachable = snmp.reason.map_or_else(|| reachable.to_owned(), |reason| format!("{reachable} ({reason})"));
         let uptime = snmp.uptime_seconds.map_or_else(|| "-".to_owned(), |seconds| format!("{seconds} s"));
         lines.extend([
             ("snmp", reachable),
@@ -186,6 +184,8 @@ fn sheet(device: &DeviceView) -> String {
             ("uptime", uptime),
             ("read at", or_dash(snmp.read_at)),
         ]);
+        let engine = snmp.engine.as_ref();
+        lines.extend(engine.map(|engine| ("engine", format!("{} (started {} times)", engine.engine_id, engine.boots))));
     }
     let mut text: String = lines.iter().map(|(name, value)| format!("{name:<17} {}\n", one_line(value))).collect();
     let interfaces = device.snmp.iter().flat_map(|snmp| &snmp.interfaces);
@@ -198,6 +198,18 @@ fn sheet(device: &DeviceView) -> String {
             up(interface.admin_up),
             up(interface.oper_up),
             interface.mac.map(|mac| format!(" {mac}")).unwrap_or_default()
+        ));
+    }
+    for neighbour in device.snmp.iter().flat_map(|snmp| &snmp.neighbours) {
+        let part = |value: &Option<String>| value.as_deref().map_or_else(|| "-".to_owned(), one_line);
+        let who = neighbour.name.as_ref().or(neighbour.chassis.as_ref()).cloned();
+        text.push_str(&format!(
+            "neighbour {:<7} {} {} ({}){}\n",
+            one_line(&neighbour.local_port),
+            part(&who),
+            part(&neighbour.port),
+            neighbour.protocol,
+            neighbour.address.map(|address| format!(" {address}")).unwrap_or_default()
         ));
     }
     device.facts.iter().for_each(|fact| text.push_str(&origin(fact)));

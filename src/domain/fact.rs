@@ -9,6 +9,7 @@ use crate::domain::address::MacAddr;
 use crate::domain::controller::ControllerId;
 use crate::domain::device::DeviceId;
 use crate::domain::digest::Digest;
+use crate::domain::engine::EngineId;
 use crate::domain::names::named;
 use crate::domain::protocol::Protocol;
 use crate::domain::time::Timestamp;
@@ -42,6 +43,10 @@ pub enum Fact {
     SnmpUptime(SnmpUptime),
     /// The interface table.
     SnmpInterfaces(Vec<Interface>),
+    /// The engine of SNMP v3.
+    SnmpEngine(SnmpEngine),
+    /// Who is on the other end of its links, as it tells.
+    Neighbours(Vec<Neighbour>),
     /// Why the device is taken to be of its type.
     TypeEvidence(Evidence),
     /// Why the device is taken to be of its vendor.
@@ -76,6 +81,10 @@ pub enum FactKind {
     SnmpUptime,
     /// [`Fact::SnmpInterfaces`].
     SnmpInterfaces,
+    /// [`Fact::SnmpEngine`].
+    SnmpEngine,
+    /// [`Fact::Neighbours`].
+    Neighbours,
     /// [`Fact::TypeEvidence`].
     TypeEvidence,
     /// [`Fact::VendorEvidence`].
@@ -87,6 +96,7 @@ pub enum FactKind {
 named!(FactKind, FactKindError, "kind of fact",
     SnmpReachability => "snmp_reachability", SnmpSystem => "snmp_system",
     SnmpUptime => "snmp_uptime", SnmpInterfaces => "snmp_interfaces",
+    SnmpEngine => "snmp_engine", Neighbours => "neighbours",
     TypeEvidence => "type_evidence", VendorEvidence => "vendor_evidence",
     SilentAddresses => "silent_addresses");
 
@@ -98,6 +108,8 @@ impl Fact {
             Self::SnmpSystem(_) => FactKind::SnmpSystem,
             Self::SnmpUptime(_) => FactKind::SnmpUptime,
             Self::SnmpInterfaces(_) => FactKind::SnmpInterfaces,
+            Self::SnmpEngine(_) => FactKind::SnmpEngine,
+            Self::Neighbours(_) => FactKind::Neighbours,
             Self::TypeEvidence(_) => FactKind::TypeEvidence,
             Self::VendorEvidence(_) => FactKind::VendorEvidence,
             Self::SilentAddresses(_) => FactKind::SilentAddresses,
@@ -154,17 +166,17 @@ impl<'a> FromIterator<&'a FactRow> for FactVersions {
     }
 }
 
-/// Whether an SNMP agent answers, and if not, why it is thought so.
+/// Whether an SNMP agent answers, and what is in the way of knowing more.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SnmpReachability {
     /// Whether it answered with a usable reply.
     pub reachable: bool,
-    /// The reason when it did not.
+    /// The reason when it did not, or when it did and did not tell everything.
     pub reason: Option<SnmpFailure>,
 }
 
-/// Why there are no facts by SNMP.
+/// Why there are no facts by SNMP, or not all that were asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SnmpFailure {
@@ -177,11 +189,81 @@ pub enum SnmpFailure {
     Malformed,
     /// The agent answered with an error status.
     ErrorStatus,
+    /// The agent speaks SNMP v3 and does not know the user.
+    UnknownUser,
+    /// The agent knows the user, and by another password or authentication protocol.
+    WrongPassword,
+    /// The agent could not decrypt what it was asked: another privacy password or protocol.
+    DecryptionError,
+    /// The agent does not have this protection for the user: its authentication or privacy protocol.
+    UnsupportedLevel,
+    /// The agent's clock and ours did not agree, also after ours was set by its own.
+    NotInTimeWindow,
+    /// The agent says that its engine has another name than the one it just told.
+    UnknownEngine,
+    /// The agent does not have the context.
+    UnknownContext,
+    /// The agent told its engine's name and nothing to the user: it discards without a word what it
+    /// cannot authenticate or decrypt.
+    UserUnanswered,
+    /// The agent answered, and to a later question not any more.
+    FellSilent,
+    /// A table went backwards or in a circle; what came before is kept.
+    TableLoops,
+    /// A table went on for longer than any has rows, or than anybody waits.
+    TableTooLong,
 }
 
 named!(SnmpFailure, SnmpFailureError, "SNMP failure",
     Timeout => "timeout", PortUnreachable => "port_unreachable",
-    Malformed => "malformed", ErrorStatus => "error_status");
+    Malformed => "malformed", ErrorStatus => "error_status",
+    UnknownUser => "unknown_user", WrongPassword => "wrong_password",
+    DecryptionError => "decryption_error", UnsupportedLevel => "unsupported_level",
+    NotInTimeWindow => "not_in_time_window", UnknownEngine => "unknown_engine",
+    UnknownContext => "unknown_context", UserUnanswered => "user_unanswered",
+    FellSilent => "fell_silent", TableLoops => "table_loops", TableTooLong => "table_too_long");
+
+/// An engine of SNMP v3, as an authenticated answer tells it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SnmpEngine {
+    /// Its name, which no other has.
+    pub engine_id: EngineId,
+    /// `snmpEngineBoots`: how often it has started since it was given its name.
+    pub boots: u32,
+}
+
+/// The protocol that a device knows a neighbour by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NeighbourProtocol {
+    /// IEEE 802.1AB, by `lldpRemTable` of the LLDP-MIB.
+    Lldp,
+    /// Cisco's, by `cdpCacheTable` of the CISCO-CDP-MIB.
+    Cdp,
+}
+
+named!(NeighbourProtocol, NeighbourProtocolError, "neighbour protocol", Lldp => "lldp", Cdp => "cdp");
+
+/// Who is on the other end of a link.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Neighbour {
+    /// Who says so.
+    pub protocol: NeighbourProtocol,
+    /// This device's port: its name, or its number where it has none.
+    pub local_port: String,
+    /// What identifies the other device: a MAC address, an IP address or a name.
+    pub chassis: Option<String>,
+    /// The other device's port.
+    pub port: Option<String>,
+    /// What the other device says about that port.
+    pub port_description: Option<String>,
+    /// The other device's name.
+    pub name: Option<String>,
+    /// What the other device is, in its own words.
+    pub description: Option<String>,
+    /// An address of the other device.
+    pub address: Option<Ipv4Addr>,
+}
 
 /// The objects of the SNMPv2-MIB system group (RFC 3418) that change seldom. Strings are made
 /// readable: octets that are not UTF-8 are replaced.
@@ -251,6 +333,17 @@ mod tests {
             Fact::SnmpSystem(SnmpSystem { sys_name: Some("core-1".into()), ..SnmpSystem::default() }),
             Fact::SnmpUptime(SnmpUptime { uptime_seconds: 42 }),
             Fact::SnmpInterfaces(vec![Interface { index: 1, ..Interface::default() }]),
+            Fact::SnmpEngine(SnmpEngine { engine_id: "80001f8804".parse().unwrap(), boots: 3 }),
+            Fact::Neighbours(vec![Neighbour {
+                protocol: NeighbourProtocol::Lldp,
+                local_port: "eth1".into(),
+                chassis: Some("00:1b:54:00:00:01".into()),
+                port: Some("Gi0/1".into()),
+                port_description: None,
+                name: Some("core-1".into()),
+                description: None,
+                address: Some(Ipv4Addr::new(10, 0, 1, 1)),
+            }]),
             Fact::TypeEvidence(Evidence { conclusion: "router".into(), from: "sysServices".into(), value: "4".into() }),
             Fact::VendorEvidence(Evidence { conclusion: "Cisco".into(), from: "oui".into(), value: "00:1b:2f".into() }),
             Fact::SilentAddresses(BTreeMap::from([(Ipv4Addr::new(10, 0, 1, 7), 2)])),

@@ -8,7 +8,7 @@ use crate::domain::address::MacAddr;
 use crate::domain::controller::ControllerId;
 use crate::domain::cycle::millis;
 use crate::domain::device::{Device, DeviceId, DeviceStatus, DeviceType};
-use crate::domain::fact::{Evidence, Fact, FactKind, FactRow, Interface, SnmpFailure};
+use crate::domain::fact::{Evidence, Fact, FactKind, FactRow, Interface, Neighbour, SnmpEngine, SnmpFailure};
 use crate::domain::protocol::Protocol;
 use crate::domain::time::Timestamp;
 
@@ -88,7 +88,7 @@ impl From<&FactRow> for FactView {
 pub struct SnmpView {
     /// Whether the agent answered when it was last asked.
     pub reachable: bool,
-    /// Why not.
+    /// Why not, or why it did not tell everything.
     pub reason: Option<SnmpFailure>,
     /// `sysDescr`.
     pub sys_descr: Option<String>,
@@ -102,8 +102,14 @@ pub struct SnmpView {
     pub uptime_seconds: Option<u64>,
     /// When the uptime was told.
     pub read_at: Option<Timestamp>,
+    /// The engine of SNMP v3, if it was ever asked by a user.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub engine: Option<SnmpEngine>,
     /// The interface table.
     pub interfaces: Vec<Interface>,
+    /// Who is on the other end of its links; nothing unless it is asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub neighbours: Vec<Neighbour>,
 }
 
 impl DeviceView {
@@ -167,6 +173,12 @@ fn snmp<'a>(newest: impl Fn(FactKind) -> Option<&'a FactRow>) -> Option<SnmpView
     }
     if let Some(Fact::SnmpInterfaces(interfaces)) = newest(FactKind::SnmpInterfaces).map(|row| &row.fact) {
         view.interfaces.clone_from(interfaces);
+    }
+    if let Some(Fact::SnmpEngine(engine)) = newest(FactKind::SnmpEngine).map(|row| &row.fact) {
+        view.engine = Some(engine.clone());
+    }
+    if let Some(Fact::Neighbours(neighbours)) = newest(FactKind::Neighbours).map(|row| &row.fact) {
+        view.neighbours.clone_from(neighbours);
     }
     Some(view)
 }

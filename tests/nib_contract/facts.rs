@@ -3,8 +3,8 @@
 use pdsno::domain::address::MacAddr;
 use pdsno::domain::digest::Digest;
 use pdsno::domain::fact::{
-    Evidence, Fact, FactKind, FactRow, FactVersions, Interface, SnmpFailure, SnmpReachability, SnmpSystem, SnmpUptime,
-    Withheld,
+    Evidence, Fact, FactKind, FactRow, FactVersions, Interface, Neighbour, NeighbourProtocol, SnmpEngine, SnmpFailure,
+    SnmpReachability, SnmpSystem, SnmpUptime, Withheld,
 };
 use pdsno::domain::protocol::Protocol;
 use pdsno::nib::{Change, Row};
@@ -51,11 +51,23 @@ fn of_every_kind() -> Vec<FactRow> {
         admin_up: Some(true),
         oper_up: Some(false),
     };
+    let neighbour = Neighbour {
+        protocol: NeighbourProtocol::Cdp,
+        local_port: "Gi0/1".to_owned(),
+        chassis: Some("core-1".to_owned()),
+        port: None,
+        port_description: None,
+        name: None,
+        description: Some("Gerät".to_owned()),
+        address: Some([10, 0, 1, 1].into()),
+    };
     [
         Fact::SnmpReachability(SnmpReachability { reachable: false, reason: Some(SnmpFailure::Timeout) }),
         Fact::SnmpSystem(system),
         Fact::SnmpUptime(SnmpUptime { uptime_seconds: u64::MAX }),
         Fact::SnmpInterfaces(vec![interface, Interface::default()]),
+        Fact::SnmpEngine(SnmpEngine { engine_id: "80001f8804".parse().unwrap(), boots: u32::MAX }),
+        Fact::Neighbours(vec![neighbour]),
         Fact::TypeEvidence(evidence("router")),
         Fact::VendorEvidence(evidence("Example Networks")),
         Fact::SilentAddresses([([10, 0, 1, 7].into(), u32::MAX)].into()),

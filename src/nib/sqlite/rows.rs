@@ -107,6 +107,8 @@ pub(super) fn fact(row: &Row<'_>) -> Result<FactRow, BadRow> {
             FactKind::SnmpSystem => Fact::SnmpSystem(json(row, 3)?),
             FactKind::SnmpUptime => Fact::SnmpUptime(json(row, 3)?),
             FactKind::SnmpInterfaces => Fact::SnmpInterfaces(json(row, 3)?),
+            FactKind::SnmpEngine => Fact::SnmpEngine(json(row, 3)?),
+            FactKind::Neighbours => Fact::Neighbours(json(row, 3)?),
             FactKind::TypeEvidence => Fact::TypeEvidence(json(row, 3)?),
             FactKind::VendorEvidence => Fact::VendorEvidence(json(row, 3)?),
             FactKind::SilentAddresses => Fact::SilentAddresses(json(row, 3)?),

@@ -132,6 +132,8 @@ pub(super) fn fact_json<'a>(buffer: &'a mut Vec<u8>, fact: &Fact) -> Result<Text
         Fact::SnmpSystem(value) => json(buffer, value),
         Fact::SnmpUptime(value) => json(buffer, value),
         Fact::SnmpInterfaces(value) => json(buffer, value),
+        Fact::SnmpEngine(value) => json(buffer, value),
+        Fact::Neighbours(value) => json(buffer, value),
         Fact::TypeEvidence(value) | Fact::VendorEvidence(value) => json(buffer, value),
         Fact::SilentAddresses(value) => json(buffer, value),
         Fact::Withheld(value) => json(buffer, &(value.octets, value.digest)),
