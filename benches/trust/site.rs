@@ -159,7 +159,7 @@ impl Site {
             subnets,
             interface: None,
             policy: policy().discovery,
-            communities: Vec::new().into(),
+            credentials: Vec::new().into(),
             vendors: Arc::clone(&self.vendors),
             report: None,
         }
@@ -173,6 +173,7 @@ fn policy() -> Policy {
             interval: Duration::from_secs(300),
             missed_cycles_before_inactive: 3,
             protocols: Protocol::ALL.to_vec(),
+            neighbours: false,
             probing: Probing::default(),
         },
         lc_report_timeout: Duration::from_secs(900),

@@ -20,12 +20,12 @@ use super::Ping;
 use super::nib::{Commit, LoadDevices};
 use super::report::Wake;
 use super::sweeper::{Sweep, SweepError, SweepOrder};
+use crate::algorithms::discovery::credentials::PreparedCredential;
 use crate::algorithms::discovery::vendor::VendorTable;
 use crate::domain::controller::{ControllerId, Region};
 use crate::domain::cycle::{Completeness, CycleReport, TooLong, Trigger};
 use crate::domain::number::PolicyVersion;
 use crate::domain::policy::DiscoveryPolicy;
-use crate::domain::secret::Community;
 use crate::domain::subnet::Subnet;
 use crate::domain::time::Clock;
 
@@ -49,8 +49,8 @@ pub struct DiscoverySettings {
     pub interface: Option<String>,
     /// Policy.
     pub policy: DiscoveryPolicy,
-    /// The SNMP communities, the preferred first.
-    pub communities: Arc<[Community]>,
+    /// With what SNMP agents are asked, the preferred first.
+    pub credentials: Arc<[PreparedCredential]>,
     /// Who owns which prefix of hardware addresses.
     pub vendors: Arc<VendorTable>,
     /// How cycles are told to the controller above; a controller that is not validated tells nobody.
@@ -173,7 +173,8 @@ impl DiscoveryActor {
             interface: self.settings.interface.clone(),
             protocols: self.settings.policy.protocols.clone(),
             probing: self.settings.policy.probing.clone(),
-            communities: Arc::clone(&self.settings.communities),
+            credentials: Arc::clone(&self.settings.credentials),
+            neighbours: self.settings.policy.neighbours,
             seed: self.random.u64(..),
         };
         let input = CycleInput {

@@ -15,12 +15,12 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use crate::algorithms::discovery::credentials::PreparedCredential;
 use crate::algorithms::discovery::plan::{LinkPlan, PlanError, plan};
 use crate::algorithms::discovery::sweep::{LinkOutcome, LinkSweep, Step, SweepProgress, SweepSettings};
 use crate::domain::link::Link;
 use crate::domain::policy::Probing;
 use crate::domain::protocol::Protocol;
-use crate::domain::secret::Community;
 use crate::domain::subnet::{AddressSet, Subnet};
 use crate::domain::time::Clock;
 use crate::southbound::carrier::{Carrier, CarrierError};
@@ -36,8 +36,10 @@ pub struct SweepOrder {
     pub protocols: Vec<Protocol>,
     /// How to send it.
     pub probing: Probing,
-    /// The SNMP communities, the preferred first.
-    pub communities: Arc<[Community]>,
+    /// With what SNMP agents are asked, the preferred first.
+    pub credentials: Arc<[PreparedCredential]>,
+    /// Whether agents are asked for their neighbours.
+    pub neighbours: bool,
     /// Where the order of targets and the identifiers come from.
     pub seed: u64,
 }
@@ -227,7 +229,8 @@ pub fn sweep(
     let settings = SweepSettings {
         protocols: order.protocols.clone(),
         probing: order.probing.clone(),
-        communities: Arc::clone(&order.communities),
+        credentials: Arc::clone(&order.credentials),
+        neighbours: order.neighbours,
         snmp_port: carrier.snmp_port(),
     };
     let links: Vec<Link> = plans.iter().map(|plan| plan.link.clone()).collect();

@@ -12,6 +12,7 @@ use crate::actors::discovery::{CycleResult, DiscoveryActor, DiscoverySettings, D
 use crate::actors::health::{HealthActor, Identity, Watch};
 use crate::actors::nib::{Close, Commit, Freeze, Nib, NibActor, READERS};
 use crate::actors::sweeper::{Progress, Sweeper};
+use crate::algorithms::discovery::credentials::prepare;
 use crate::algorithms::discovery::vendor::VendorTable;
 use crate::app::audit::check_at_start;
 use crate::app::config::Config;
@@ -91,7 +92,7 @@ pub fn discovery_settings(config: &Config) -> anyhow::Result<DiscoverySettings> 
         subnets: config.controller.subnets.clone(),
         interface: config.controller.interface.clone(),
         policy: config.policy.discovery.clone(),
-        communities: config.security.snmp_communities.clone().into(),
+        credentials: prepare(&config.security.snmp_credentials()),
         vendors: Arc::new(vendors),
         report: None,
     })

@@ -20,6 +20,8 @@ pub struct DiscoveryPolicy {
     pub missed_cycles_before_inactive: u32,
     /// The protocols to probe with; at least one.
     pub protocols: Vec<Protocol>,
+    /// Whether SNMP agents are asked for their neighbours, too.
+    pub neighbours: bool,
     /// How probes are sent.
     pub probing: Probing,
 }
@@ -82,12 +84,20 @@ struct PlainPolicy {
     discovery_interval: u64,
     missed_cycles_before_inactive: u64,
     discovery_protocols: Vec<Protocol>,
+    // Not there when it is not wanted, as in policies of before there was any.
+    #[serde(default, skip_serializing_if = "is_off")]
+    discovery_neighbours: bool,
     probe_rate: u64,
     probe_attempts: u64,
     probe_timeout_ms: u64,
     lc_report_timeout: u64,
     emergency_rate_limit_per_hour: u64,
     discovery_spike_threshold: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_off(switch: &bool) -> bool {
+    !switch
 }
 
 /// Values that no policy may have.
@@ -135,6 +145,7 @@ impl TryFrom<PlainPolicy> for Policy {
                     Self::MISSED_CYCLES,
                 )?,
                 protocols,
+                neighbours: plain.discovery_neighbours,
                 probing: Probing {
                     rate: within("probe_rate", plain.probe_rate, Self::PROBE_RATE)?,
                     attempts: within("probe_attempts", plain.probe_attempts, Self::PROBE_ATTEMPTS)?,
@@ -164,6 +175,7 @@ impl From<Policy> for PlainPolicy {
             discovery_interval: discovery.interval.as_secs(),
             missed_cycles_before_inactive: discovery.missed_cycles_before_inactive.into(),
             discovery_protocols: discovery.protocols,
+            discovery_neighbours: discovery.neighbours,
             probe_rate: discovery.probing.rate.into(),
             probe_attempts: discovery.probing.attempts.into(),
             probe_timeout_ms: u64::try_from(discovery.probing.timeout.as_millis()).unwrap_or(u64::MAX),

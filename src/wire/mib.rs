@@ -30,6 +30,37 @@ pub const IF_ADMIN_STATUS: Oid = Oid::known(&[1, 3, 6, 1, 2, 1, 2, 2, 1, 7]);
 /// `ifOperStatus`.
 pub const IF_OPER_STATUS: Oid = Oid::known(&[1, 3, 6, 1, 2, 1, 2, 2, 1, 8]);
 
+/// `lldpLocPortIdSubtype`, a column of `lldpLocPortTable` (LLDP-MIB of IEEE 802.1AB), as are the next two.
+pub const LLDP_LOC_PORT_ID_SUBTYPE: Oid = Oid::known(&[1, 0, 8802, 1, 1, 2, 1, 3, 7, 1, 2]);
+/// `lldpLocPortId`.
+pub const LLDP_LOC_PORT_ID: Oid = Oid::known(&[1, 0, 8802, 1, 1, 2, 1, 3, 7, 1, 3]);
+/// `lldpLocPortDesc`.
+pub const LLDP_LOC_PORT_DESC: Oid = Oid::known(&[1, 0, 8802, 1, 1, 2, 1, 3, 7, 1, 4]);
+/// `lldpRemChassisIdSubtype`, a column of `lldpRemTable`, as are those that follow.
+pub const LLDP_REM_CHASSIS_ID_SUBTYPE: Oid = Oid::known(&[1, 0, 8802, 1, 1, 2, 1, 4, 1, 1, 4]);
+/// `lldpRemChassisId`.
+pub const LLDP_REM_CHASSIS_ID: Oid = Oid::known(&[1, 0, 8802, 1, 1, 2, 1, 4, 1, 1, 5]);
+/// `lldpRemPortIdSubtype`.
+pub const LLDP_REM_PORT_ID_SUBTYPE: Oid = Oid::known(&[1, 0, 8802, 1, 1, 2, 1, 4, 1, 1, 6]);
+/// `lldpRemPortId`.
+pub const LLDP_REM_PORT_ID: Oid = Oid::known(&[1, 0, 8802, 1, 1, 2, 1, 4, 1, 1, 7]);
+/// `lldpRemPortDesc`.
+pub const LLDP_REM_PORT_DESC: Oid = Oid::known(&[1, 0, 8802, 1, 1, 2, 1, 4, 1, 1, 8]);
+/// `lldpRemSysName`.
+pub const LLDP_REM_SYS_NAME: Oid = Oid::known(&[1, 0, 8802, 1, 1, 2, 1, 4, 1, 1, 9]);
+/// `lldpRemSysDesc`.
+pub const LLDP_REM_SYS_DESC: Oid = Oid::known(&[1, 0, 8802, 1, 1, 2, 1, 4, 1, 1, 10]);
+/// `cdpCacheAddressType`, a column of `cdpCacheTable` (CISCO-CDP-MIB), as are those that follow.
+pub const CDP_CACHE_ADDRESS_TYPE: Oid = Oid::known(&[1, 3, 6, 1, 4, 1, 9, 9, 23, 1, 2, 1, 1, 3]);
+/// `cdpCacheAddress`.
+pub const CDP_CACHE_ADDRESS: Oid = Oid::known(&[1, 3, 6, 1, 4, 1, 9, 9, 23, 1, 2, 1, 1, 4]);
+/// `cdpCacheDeviceId`.
+pub const CDP_CACHE_DEVICE_ID: Oid = Oid::known(&[1, 3, 6, 1, 4, 1, 9, 9, 23, 1, 2, 1, 1, 6]);
+/// `cdpCacheDevicePort`.
+pub const CDP_CACHE_DEVICE_PORT: Oid = Oid::known(&[1, 3, 6, 1, 4, 1, 9, 9, 23, 1, 2, 1, 1, 7]);
+/// `cdpCachePlatform`.
+pub const CDP_CACHE_PLATFORM: Oid = Oid::known(&[1, 3, 6, 1, 4, 1, 9, 9, 23, 1, 2, 1, 1, 8]);
+
 /// `enterprises` (RFC 1155): below it comes the number that IANA gave to a vendor.
 pub const ENTERPRISES: Oid = Oid::known(&[1, 3, 6, 1, 4, 1]);
 
@@ -53,6 +84,21 @@ mod tests {
             IF_PHYS_ADDRESS,
             IF_ADMIN_STATUS,
             IF_OPER_STATUS,
+            LLDP_LOC_PORT_ID_SUBTYPE,
+            LLDP_LOC_PORT_ID,
+            LLDP_LOC_PORT_DESC,
+            LLDP_REM_CHASSIS_ID_SUBTYPE,
+            LLDP_REM_CHASSIS_ID,
+            LLDP_REM_PORT_ID_SUBTYPE,
+            LLDP_REM_PORT_ID,
+            LLDP_REM_PORT_DESC,
+            LLDP_REM_SYS_NAME,
+            LLDP_REM_SYS_DESC,
+            CDP_CACHE_ADDRESS_TYPE,
+            CDP_CACHE_ADDRESS,
+            CDP_CACHE_DEVICE_ID,
+            CDP_CACHE_DEVICE_PORT,
+            CDP_CACHE_PLATFORM,
             ENTERPRISES,
         ] {
             assert_eq!(oid.to_string().parse(), Ok(oid));

@@ -67,6 +67,7 @@ pub fn values(seconds: u64) -> Policy {
             interval: Duration::from_secs(seconds),
             missed_cycles_before_inactive: 3,
             protocols: Protocol::ALL.to_vec(),
+            neighbours: false,
             probing: Probing::default(),
         },
         lc_report_timeout: Duration::from_secs(600),

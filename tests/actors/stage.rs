@@ -74,9 +74,10 @@ pub fn settings(script: &Shared) -> DiscoverySettings {
             interval: INTERVAL,
             missed_cycles_before_inactive: 3,
             protocols: vec![Protocol::Arp],
+            neighbours: false,
             probing: Probing::default(),
         },
-        communities: Vec::new().into(),
+        credentials: Vec::new().into(),
         vendors: Arc::new(VendorTable::builtin()),
         report: None,
     }

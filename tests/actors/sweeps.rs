@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use pdsno::actors::sweeper::{Progress, Sweep, SweepError, SweepOrder, Sweeper, Swept, sweep};
+use pdsno::algorithms::discovery::credentials::prepare;
 use pdsno::algorithms::discovery::plan::plan;
 use pdsno::domain::address::MacAddr;
 use pdsno::domain::fact::SnmpFailure;
@@ -43,7 +44,8 @@ fn order(script: &Shared, protocols: &[Protocol]) -> SweepOrder {
         interface: None,
         protocols: protocols.to_vec(),
         probing: Probing::default(),
-        communities: vec![Community::new("public").unwrap()].into(),
+        credentials: prepare(&[Community::new("public").unwrap().into()]),
+        neighbours: false,
         seed: 7,
     }
 }

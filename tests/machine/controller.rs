@@ -65,6 +65,7 @@ pub fn policy() -> Policy {
             interval: Duration::from_secs(120),
             missed_cycles_before_inactive: 3,
             protocols: vec![Protocol::Arp],
+            neighbours: false,
             probing: Probing::default(),
         },
         lc_report_timeout: Duration::from_secs(600),
@@ -83,7 +84,7 @@ impl Place {
             subnets: self.subnets.clone(),
             interface: None,
             policy: policy().discovery,
-            communities: Vec::new().into(),
+            credentials: Vec::new().into(),
             vendors: Arc::new(VendorTable::builtin()),
             report: None,
         };

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use crate::domain::address::MacAddr;
-use crate::domain::fact::{Interface, SnmpFailure, SnmpSystem, SnmpUptime};
+use crate::domain::fact::{Interface, Neighbour, SnmpEngine, SnmpFailure, SnmpSystem, SnmpUptime};
 use crate::domain::protocol::Protocol;
 
 /// One address that answered, with the hardware address that answered for it.
@@ -32,6 +32,12 @@ pub struct SnmpAnswer {
     pub uptime: Option<SnmpUptime>,
     /// The interface table; `None` when the agent did not give it.
     pub interfaces: Option<Vec<Interface>>,
+    /// The engine, when it was a user who asked.
+    pub engine: Option<SnmpEngine>,
+    /// Who is on the other end of its links; `None` when it was not asked, or did not tell it all.
+    pub neighbours: Option<Vec<Neighbour>>,
+    /// Why not everything that was asked for is here.
+    pub shortfall: Option<SnmpFailure>,
 }
 
 /// A device as one cycle saw it: all addresses at which one hardware address answered.

@@ -6,25 +6,32 @@
 //!
 //! ```text
 //!   order ──► ARP ──answer──► host ──► ICMP echo ──► answered or given up
-//!               │              └─────► SNMP: system ─► interfaces ─► told or given up
+//!               │              └─────► SNMP: system ─► interfaces ─► neighbours ─► told or given up
 //!            silence: again, up to the last attempt
 //! ```
 
+mod access;
 mod agent;
+mod cells;
+mod engine;
 pub mod footprint;
 mod host;
 mod lane;
+mod neighbours;
 mod receive;
 #[cfg(test)]
 mod simulation;
+mod table;
 
 use std::collections::VecDeque;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::access::Desk;
 use self::host::{Asked, Host};
 use self::lane::{Lane, Waiting};
+use crate::algorithms::discovery::credentials::PreparedCredential;
 use crate::algorithms::discovery::observation::HostObservation;
 use crate::algorithms::discovery::pacing::Pacer;
 use crate::algorithms::discovery::plan::LinkPlan;
@@ -32,7 +39,6 @@ use crate::domain::address::MacAddr;
 use crate::domain::cycle::ProtocolStats;
 use crate::domain::policy::Probing;
 use crate::domain::protocol::Protocol;
-use crate::domain::secret::Community;
 use crate::wire::icmp::Echo;
 use crate::wire::ipv4::Heading;
 use crate::wire::udp::Datagram;
@@ -48,8 +54,10 @@ pub struct SweepSettings {
     pub protocols: Vec<Protocol>,
     /// How fast, how often, how patiently.
     pub probing: Probing,
-    /// The SNMP communities, the preferred first; at most 16 are tried.
-    pub communities: Arc<[Community]>,
+    /// With what SNMP agents are asked, the preferred first.
+    pub credentials: Arc<[PreparedCredential]>,
+    /// Whether agents are asked for their neighbours.
+    pub neighbours: bool,
     /// The UDP port that SNMP is asked from, held by a socket.
     pub snmp_port: u16,
 }
@@ -128,6 +136,7 @@ pub struct LinkSweep {
     resolution: Lane,
     echo: Lane,
     snmp: Lane,
+    desk: Desk,
     echo_id: u16,
     cookie: [u8; COOKIE_LENGTH],
     message: Vec<u8>,
@@ -177,6 +186,7 @@ impl LinkSweep {
             resolution,
             echo: Lane::new(&settings.probing),
             snmp: Lane::new(&settings.probing),
+            desk: Desk::new(Arc::clone(&settings.credentials), random.u64(..)),
             echo_id: random.u16(..),
             cookie,
             message: Vec::with_capacity(256),
@@ -317,7 +327,7 @@ impl LinkSweep {
         Some(())
     }
 
-    /// An attempt is one packet, or one for each community while it is not known which is the right one.
+    /// An attempt is one packet, or one for each of the communities that are tried at once.
     fn write_snmp(
         &mut self,
         position: u32,
@@ -330,7 +340,7 @@ impl LinkSweep {
         let host = self.hosts.get_mut(position as usize)?;
         let talk = host.open_talk().filter(|talk| talk.question() == question)?;
         let packets = talk.packets();
-        talk.encode(packet, &self.settings.communities, &mut self.message);
+        talk.encode(packet, &mut self.desk, now, &mut self.message);
         host.snmp_sent = (attempt, now);
         let heading = heading(&self.plan, host, self.random.u16(..));
         let ports = (self.settings.snmp_port, SNMP_PORT);
@@ -375,8 +385,16 @@ impl LinkSweep {
                 |waiting: &Waiting| hosts.get(waiting.who as usize).is_none_or(|host| !host.asks(waiting.question));
             let Some((Waiting { who, question, .. }, attempt, last)) = self.snmp.overdue(now, known) else { break };
             if last {
-                self.snmp.open -= 1;
-                self.hosts.get_mut(who as usize).into_iter().for_each(|host| host.talking = Asked::GivenUp);
+                let Some(host) = self.hosts.get_mut(who as usize) else { continue };
+                let random = self.random.u32(..);
+                if let Some(talk) = &mut host.talk
+                    && talk.silent(&mut self.desk, random)
+                {
+                    self.talks.push_back(Probe::Snmp { host: who, question: talk.question(), attempt: 0, packet: 0 });
+                } else {
+                    self.snmp.open -= 1;
+                    host.talking = Asked::GivenUp;
+                }
             } else {
                 self.again.push_back(Probe::Snmp { host: who, question, attempt: attempt + 1, packet: 0 });
             }

@@ -126,6 +126,7 @@ pub(crate) mod tests {
                 interval: Duration::from_secs(seconds),
                 missed_cycles_before_inactive: 3,
                 protocols: Protocol::ALL.to_vec(),
+                neighbours: false,
                 probing: crate::domain::policy::Probing::default(),
             },
             lc_report_timeout: Duration::from_secs(600),

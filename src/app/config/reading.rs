@@ -107,6 +107,7 @@ pub(super) fn distributed(reader: &mut Reader<'_>, notes: &mut Vec<String>) -> P
             interval: Duration::from_secs(reader.whole("policy.discovery_interval", Policy::SECONDS)),
             missed_cycles_before_inactive: reader.whole("policy.missed_cycles_before_inactive", Policy::MISSED_CYCLES),
             protocols,
+            neighbours: reader.switch("policy.discovery_neighbours"),
             probing: Probing {
                 rate: reader.whole("policy.probe_rate", Policy::PROBE_RATE),
                 attempts: reader.whole("policy.probe_attempts", Policy::PROBE_ATTEMPTS),

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use crate::domain::controller::{Cluster, ControllerId, Region, Role};
+use crate::domain::credential::Credential;
 use crate::domain::policy::{DiscoveryPolicy, Policy};
 use crate::domain::secret::Community;
 use crate::domain::subnet::Subnet;
@@ -152,4 +153,11 @@ pub struct SecuritySettings {
     pub snmp_communities: Vec<Community>,
     /// The file that they were read from.
     pub snmp_communities_file: Option<PathBuf>,
+}
+
+impl SecuritySettings {
+    /// With what SNMP agents are asked, the preferred first.
+    pub fn snmp_credentials(&self) -> Vec<Credential> {
+        self.snmp_communities.iter().cloned().map(Credential::from).collect()
+    }
 }

@@ -222,12 +222,14 @@ fn fact_rows(
     if let Some((address, said)) = &observation.snmp {
         let source = address.to_string();
         let mut put = |fact| rows.push(fact_row(id, fact, &source, Some(Protocol::Snmp), context));
-        let reason = said.as_ref().err().copied();
-        put(Fact::SnmpReachability(SnmpReachability { reachable: reason.is_none(), reason }));
+        let reason = said.as_ref().map_or_else(|failure| Some(*failure), |answer| answer.shortfall);
+        put(Fact::SnmpReachability(SnmpReachability { reachable: said.is_ok(), reason }));
         if let Ok(answer) = said {
             put(Fact::SnmpSystem(answer.system.clone()));
             answer.uptime.into_iter().for_each(|uptime| put(Fact::SnmpUptime(uptime)));
             answer.interfaces.iter().for_each(|table| put(Fact::SnmpInterfaces(table.clone())));
+            answer.engine.iter().for_each(|engine| put(Fact::SnmpEngine(engine.clone())));
+            answer.neighbours.iter().for_each(|table| put(Fact::Neighbours(table.clone())));
         }
     }
     rows

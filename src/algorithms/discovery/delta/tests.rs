@@ -524,6 +524,7 @@ mod snmp {
             system,
             uptime: Some(SnmpUptime { uptime_seconds: 60 }),
             interfaces: Some(vec![interface(1, "lo", true), interface(2, "eth0", true)]),
+            ..SnmpAnswer::default()
         }
     }
 

@@ -3,6 +3,7 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use super::access::{Access, Heard};
 use super::agent::{Conversation, Progress};
 use super::host::{Asked, Host};
 use super::{LinkSweep, MOST_DISPUTES, Probe, SNMP_PORT};
@@ -10,7 +11,6 @@ use crate::domain::address::MacAddr;
 use crate::domain::protocol::Protocol;
 use crate::wire::arp::{ArpPacket, Operation};
 use crate::wire::frame::{Incoming, decode};
-use crate::wire::snmp::decode_response;
 use crate::wire::snmp::pdu::Pdu;
 
 impl LinkSweep {
@@ -86,7 +86,8 @@ impl LinkSweep {
         self.resolution.answered(sent_at, now);
         let wants = |protocol| self.settings.protocols.contains(&protocol);
         let asked = |wanted| if wanted { Asked::Open } else { Asked::No };
-        let (echo, talks) = (wants(Protocol::Icmp), wants(Protocol::Snmp) && !self.settings.communities.is_empty());
+        let tries = if wants(Protocol::Snmp) { self.desk.tries(address) } else { Vec::new() };
+        let (echo, talks) = (wants(Protocol::Icmp), !tries.is_empty());
         let mut host = Host {
             address,
             mac,
@@ -104,7 +105,8 @@ impl LinkSweep {
             self.talks.push_back(Probe::Echo { host: place, attempt: 0 });
         }
         if talks {
-            let talk = Conversation::new(self.random.u32(..), self.settings.communities.len());
+            let access = Access::new(tries, &mut self.desk);
+            let talk = Conversation::new(self.random.u32(..), access, self.settings.neighbours);
             self.snmp.open += 1;
             self.talks.push_back(Probe::Snmp { host: place, question: talk.question(), attempt: 0, packet: 0 });
             host.talk = Some(Box::new(talk));
@@ -158,12 +160,19 @@ impl LinkSweep {
             self.snmp.stats.rejected += u64::from(counted);
             return;
         };
-        match decode_response(payload) {
-            Ok(response) if talk.expects(response.pdu.request_id) && host.talking != Asked::Answered => {
-                self.told(now, place, &response.pdu);
+        if host.talking == Asked::Answered {
+            self.snmp.stats.duplicates += u64::from(counted);
+            return;
+        }
+        match talk.hear(payload, &mut self.desk, self.random.u32(..), now) {
+            Heard::Answer(response) => self.told(now, place, Some(&response)),
+            Heard::Again => self.told(now, place, None),
+            Heard::Refused => {
+                self.heard(now, place);
+                self.ended(place);
             }
-            Ok(_) => self.snmp.stats.duplicates += u64::from(counted),
-            Err(_) => {
+            Heard::Stray => self.snmp.stats.duplicates += u64::from(counted),
+            Heard::Unreadable => {
                 self.snmp.stats.rejected += u64::from(counted);
                 if host.talking == Asked::Open {
                     talk.garbled();
@@ -172,26 +181,33 @@ impl LinkSweep {
         }
     }
 
-    fn told(&mut self, now: Duration, place: u32, response: &Pdu) {
-        let random = self.random.u32(..);
+    /// Counts an answer to the present question.
+    fn heard(&mut self, now: Duration, place: u32) {
         let Some(host) = self.hosts.get_mut(place as usize) else { return };
-        let Some(talk) = host.talk.as_mut() else { return };
         let (attempt, left) = host.snmp_sent;
         self.snmp.answered((attempt == 0).then_some(left), now);
         if host.talking == Asked::GivenUp {
             self.snmp.stats.late += 1;
             self.snmp.open += 1;
         }
-        match talk.take(response, random) {
-            Progress::Ask => {
-                host.talking = Asked::Open;
-                let question = talk.question();
-                self.talks.push_back(Probe::Snmp { host: place, question, attempt: 0, packet: 0 });
-            }
-            Progress::Finished => {
-                host.talking = Asked::Answered;
-                self.snmp.open -= 1;
-            }
+        host.talking = Asked::Open;
+    }
+
+    fn ended(&mut self, place: u32) {
+        self.hosts.get_mut(place as usize).into_iter().for_each(|host| host.talking = Asked::Answered);
+        self.snmp.open -= 1;
+    }
+
+    /// The agent answered, or said how the question is to be asked.
+    fn told(&mut self, now: Duration, place: u32, response: Option<&Pdu>) {
+        self.heard(now, place);
+        let random = self.random.u32(..);
+        let Some(talk) = self.hosts.get_mut(place as usize).and_then(|host| host.talk.as_mut()) else { return };
+        let progress = response.map_or(Progress::Ask, |response| talk.take(response, random, now));
+        let question = talk.question();
+        match progress {
+            Progress::Ask => self.talks.push_back(Probe::Snmp { host: place, question, attempt: 0, packet: 0 }),
+            Progress::Finished => self.ended(place),
         }
     }
 

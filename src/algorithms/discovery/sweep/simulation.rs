@@ -8,6 +8,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::{LinkOutcome, LinkSweep, Step, SweepSettings};
+use crate::algorithms::discovery::credentials::prepare;
 use crate::algorithms::discovery::observation::SnmpAnswer;
 use crate::algorithms::discovery::pacing::Pacer;
 use crate::algorithms::discovery::plan::{LinkPlan, plan};
@@ -194,7 +195,8 @@ fn settings(protocols: &[Protocol]) -> SweepSettings {
     SweepSettings {
         protocols: protocols.to_vec(),
         probing: Probing::default(),
-        communities: ["public", "private"].map(|text| Community::new(text).unwrap()).into(),
+        credentials: prepare(&["public", "private"].map(|text| Community::new(text).unwrap().into())),
+        neighbours: false,
         snmp_port: 40_000,
     }
 }

@@ -1,0 +1,293 @@
+use super::*;
+use crate::algorithms::discovery::credentials::prepare;
+use crate::domain::credential::{
+    Access as Asked, AuthProtocol, ContextName, Credential, Passphrase, PrivacyProtocol, User, UserName,
+};
+use crate::domain::secret::Community;
+use crate::wire::mib;
+use crate::wire::snmp::Value;
+use crate::wire::usm::keys::MasterKeys;
+
+const NOW: Duration = Duration::from_secs(1);
+
+fn user(name: &str, password: &str) -> User {
+    User {
+        name: UserName::new(name).unwrap(),
+        authentication: (AuthProtocol::Sha256, Passphrase::new(password).unwrap()),
+        privacy: Some((PrivacyProtocol::Aes128, Passphrase::new("in private").unwrap())),
+        context: ContextName::default(),
+    }
+}
+
+fn by_user(user: User) -> Credential {
+    Credential { subnets: Vec::new(), access: Asked::User(user) }
+}
+
+fn by_community(text: &str) -> Credential {
+    Community::new(text).unwrap().into()
+}
+
+/// An agent of SNMP v3 with one user.
+struct Agent {
+    engine: EngineId,
+    boots: u32,
+    time: u32,
+    user: User,
+    /// Answers what it cannot authenticate with a report, as it should.
+    reports: bool,
+}
+
+impl Agent {
+    fn new(user: User) -> Self {
+        Self { engine: "80001f880455667788".parse().unwrap(), boots: 4, time: 1_000, user, reports: true }
+    }
+
+    fn answer(&self, datagram: &[u8]) -> Option<Vec<u8>> {
+        let sealed = Sealed::read(datagram).ok()?;
+        let asked = sealed.head();
+        let keys = MasterKeys::derive(&self.user).localise(&self.engine);
+        let (mut cause, mut protection) = (None, Protection::Plain);
+        if asked.security.engine != self.engine.as_bytes() {
+            cause = Some(ReportCause::UnknownEngine);
+        } else if asked.security.user != self.user.name.as_str().as_bytes() {
+            cause = Some(ReportCause::UnknownUser);
+        } else if sealed.level() != Level::Private {
+            cause = Some(ReportCause::UnsupportedLevel);
+        } else if sealed.open(Some(&keys)) == Err(MessageError::Digest) {
+            cause = Some(ReportCause::WrongDigest);
+        } else if asked.security.boots != self.boots || asked.security.time.abs_diff(self.time) > 150 {
+            (cause, protection) = (Some(ReportCause::NotInTimeWindow), Protection::Authentic(&keys.authentication));
+        }
+        if cause.is_some_and(|cause| cause != ReportCause::UnknownEngine) && !self.reports {
+            return None;
+        }
+        let pdu = match cause {
+            Some(cause) => cause.report(0, 1),
+            None => {
+                protection = Protection::best(&keys, 99);
+                let question = sealed.open(Some(&keys)).ok()?.pdu;
+                let varbinds = vec![(mib::SYS_NAME, Value::OctetString(b"core-1".to_vec()))];
+                Pdu { kind: PduKind::Response, varbinds, ..question }
+            }
+        };
+        let security = SecurityParameters {
+            engine: self.engine.as_bytes().to_vec(),
+            boots: self.boots,
+            time: self.time,
+            user: asked.security.user.clone(),
+        };
+        let head = Head { id: asked.id, max_size: 65_507, reportable: false, security };
+        let scoped = ScopedPdu { context_engine: self.engine.as_bytes().to_vec(), context_name: Vec::new(), pdu };
+        let mut out = Vec::new();
+        encode(&mut out, &head, &scoped, protection);
+        Some(out)
+    }
+}
+
+/// Asks until something is settled; what was sent of each kind tells of the way there.
+fn converse(
+    credentials: &[Credential],
+    mut agent: impl FnMut(&[u8]) -> Option<Vec<u8>>,
+) -> (Access, Heard, Vec<Vec<u8>>) {
+    let mut desk = Desk::new(prepare(credentials), 1);
+    let mut access = Access::new((0..).zip(credentials).map(|(number, _)| number).collect(), &mut desk);
+    let mut sent = Vec::new();
+    for base in (1..40).map(|turn| turn * 16) {
+        let mut heard = None;
+        for packet in 0..access.packets() {
+            let mut out = Vec::new();
+            access.write(packet, base, Pdu::get(base, &[mib::SYS_NAME]), &mut desk, NOW, &mut out);
+            sent.push(out.clone());
+            heard = heard.or_else(|| agent(&out));
+        }
+        let heard = heard.map(|datagram| access.hear(&datagram, base, &mut desk, NOW));
+        match heard {
+            Some(Heard::Again) => {}
+            None | Some(Heard::Stray) => {
+                if !access.silence(&mut desk) {
+                    return (access, Heard::Stray, sent);
+                }
+            }
+            Some(last) => return (access, last, sent),
+        }
+    }
+    panic!("it does not end")
+}
+
+fn says(datagram: &[u8], text: &str) -> bool {
+    datagram.windows(text.len()).any(|octets| octets == text.as_bytes())
+}
+
+#[test]
+fn a_user_is_answered_after_the_engine_told_its_name() {
+    let agent = Agent::new(user("monitor", "correct horse"));
+    let (access, heard, sent) = converse(&[by_user(agent.user.clone())], |asked| agent.answer(asked));
+    assert!(matches!(heard, Heard::Answer(_)), "{heard:?}");
+    assert_eq!(sent.len(), 2);
+    assert_eq!(access.engine(), Some(SnmpEngine { engine_id: agent.engine.clone(), boots: 4 }));
+    let asked = Sealed::read(&sent[1]).unwrap();
+    assert_eq!((asked.level(), asked.head().security.boots, asked.head().security.time), (Level::Private, 4, 1_000));
+    assert_eq!(asked.head().max_size, LONGEST_ANSWER);
+    // Each encrypted message has a salt of its own.
+    assert!(!says(&sent[1], "core"));
+}
+
+#[test]
+fn what_is_preferred_is_tried_first_and_nothing_weaker_said_meanwhile() {
+    let agent = Agent::new(user("monitor", "correct horse"));
+    let credentials = [by_user(agent.user.clone()), by_community("public")];
+    let (_, heard, sent) = converse(&credentials, |asked| agent.answer(asked));
+    assert!(matches!(heard, Heard::Answer(_)));
+    assert!(sent.iter().all(|datagram| !says(datagram, "public")));
+    // The other way round the community is silence, and then it is the user's turn.
+    let credentials = [by_community("one"), by_community("two"), by_user(agent.user.clone())];
+    let (_, heard, sent) = converse(&credentials, |asked| agent.answer(asked));
+    assert!(matches!(heard, Heard::Answer(_)));
+    assert_eq!(
+        sent.iter().map(|datagram| says(datagram, "one") || says(datagram, "two")).collect::<Vec<_>>(),
+        [true, true, false, false]
+    );
+}
+
+#[test]
+fn an_agent_without_snmp_v3_is_asked_for_its_engine_once() {
+    let credentials =
+        [by_user(user("one", "correct horse")), by_user(user("two", "correct horse")), by_community("public")];
+    let answer = |asked: &[u8]| {
+        let message = snmp::decode(asked).ok()?;
+        let mut out = Vec::new();
+        snmp::encode(&mut out, &message.community, &Pdu { kind: PduKind::Response, ..message.pdu });
+        Some(out)
+    };
+    let (access, heard, sent) = converse(&credentials, answer);
+    assert!(matches!(heard, Heard::Answer(_)));
+    assert_eq!((sent.len(), access.engine(), access.refusal()), (2, None, None));
+}
+
+#[test]
+fn each_refusal_is_told_by_its_reason() {
+    let right = user("monitor", "correct horse");
+    let agent = Agent::new(right.clone());
+    let failure = |credentials: &[Credential], agent: &Agent| {
+        let (access, heard, _) = converse(credentials, |asked| agent.answer(asked));
+        assert!(!matches!(heard, Heard::Answer(_)));
+        access.refusal()
+    };
+    let stranger = by_user(user("nobody", "correct horse"));
+    assert_eq!(failure(&[stranger], &agent), Some(SnmpFailure::UnknownUser));
+    let wrong = by_user(user("monitor", "battery staple"));
+    assert_eq!(failure(std::slice::from_ref(&wrong), &agent), Some(SnmpFailure::WrongPassword));
+    let in_clear = by_user(User { privacy: None, ..right.clone() });
+    assert_eq!(failure(&[in_clear], &agent), Some(SnmpFailure::UnsupportedLevel));
+    // An agent that says nothing to what it cannot authenticate, as some do.
+    let mute = Agent { reports: false, ..Agent::new(right.clone()) };
+    assert_eq!(failure(&[wrong.clone()], &mute), Some(SnmpFailure::UserUnanswered));
+    // Who is refused is followed by the next.
+    let (access, heard, _) = converse(&[wrong, by_user(right)], |asked| agent.answer(asked));
+    assert!(matches!(heard, Heard::Answer(_)));
+    assert!(access.engine().is_some());
+}
+
+#[test]
+fn a_clock_that_was_told_wrongly_is_set_by_an_authenticated_report() {
+    let agent = Agent::new(user("monitor", "correct horse"));
+    let mut turn = 0;
+    let (access, heard, sent) = converse(&[by_user(agent.user.clone())], |asked| {
+        turn += 1;
+        // The first word of an engine is not authenticated: here it is somebody else's.
+        match turn {
+            1 => Agent { boots: 90, ..Agent::new(agent.user.clone()) }.answer(asked),
+            _ => agent.answer(asked),
+        }
+    });
+    assert!(matches!(heard, Heard::Answer(_)), "{heard:?}");
+    assert_eq!((sent.len(), access.engine().map(|engine| engine.boots)), (3, Some(4)));
+}
+
+#[test]
+fn an_engine_whose_clock_never_agrees_is_left() {
+    let mut agent = Agent::new(user("monitor", "correct horse"));
+    let (access, heard, sent) = converse(&[by_user(agent.user.clone())], |asked| {
+        agent.boots += 1;
+        agent.answer(asked)
+    });
+    assert_eq!((heard, access.refusal()), (Heard::Refused, Some(SnmpFailure::NotInTimeWindow)));
+    assert!(sent.len() < 8, "{}", sent.len());
+}
+
+#[test]
+fn an_engine_that_changes_its_name_without_end_is_left() {
+    let agent = Agent::new(user("monitor", "correct horse"));
+    let mut last = 0_u8;
+    let (access, heard, _) = converse(&[by_user(agent.user.clone())], |asked| {
+        last += 1;
+        let engine = EngineId::try_from(&[0x80, 0, 0, 9, last][..]).unwrap();
+        Agent { engine, ..Agent::new(agent.user.clone()) }.answer(asked)
+    });
+    assert_eq!((heard, access.refusal()), (Heard::Refused, Some(SnmpFailure::UnknownEngine)));
+}
+
+#[test]
+fn an_answer_that_was_tampered_with_or_played_again_is_none() {
+    let agent = Agent::new(user("monitor", "correct horse"));
+    let mut desk = Desk::new(prepare(&[by_user(agent.user.clone())]), 1);
+    let mut access = Access::new(vec![0], &mut desk);
+    let mut out = Vec::new();
+    let mut asked = |access: &mut Access, desk: &mut Desk, base, now| {
+        access.write(0, base, Pdu::get(base, &[mib::SYS_NAME]), desk, now, &mut out);
+        agent.answer(&out).unwrap()
+    };
+    let report = asked(&mut access, &mut desk, 16, NOW);
+    assert_eq!(access.hear(&report, 16, &mut desk, NOW), Heard::Again);
+    let answer = asked(&mut access, &mut desk, 32, NOW);
+    assert_eq!(access.hear(&report, 32, &mut desk, NOW), Heard::Stray);
+    let mut tampered = answer.clone();
+    *tampered.last_mut().unwrap() ^= 1;
+    assert_eq!(access.hear(&tampered, 32, &mut desk, NOW), Heard::Stray);
+    // Of an earlier start of the engine.
+    let old = Agent { boots: 3, ..Agent::new(agent.user.clone()) };
+    assert!(matches!(access.hear(&answer, 32, &mut desk, NOW), Heard::Answer(_)));
+    access.write(0, 48, Pdu::get(48, &[mib::SYS_NAME]), &mut desk, NOW, &mut out);
+    let mut earlier = Vec::new();
+    let keys = MasterKeys::derive(&agent.user).localise(&agent.engine);
+    let scoped = ScopedPdu {
+        context_engine: Vec::new(),
+        context_name: Vec::new(),
+        pdu: Pdu { kind: PduKind::Response, ..Pdu::get(48, &[]) },
+    };
+    let security = SecurityParameters {
+        engine: agent.engine.as_bytes().to_vec(),
+        boots: old.boots,
+        time: 9_000,
+        user: b"monitor".to_vec(),
+    };
+    let head = Head { id: 48, max_size: 1_472, reportable: false, security };
+    encode(&mut earlier, &head, &scoped, Protection::best(&keys, 5));
+    assert_eq!(access.hear(&earlier, 48, &mut desk, NOW), Heard::Stray);
+    // Not encrypted, although it was asked in private.
+    encode(
+        &mut earlier,
+        &Head { security: SecurityParameters { boots: 4, time: 1_000, ..head.security.clone() }, ..head },
+        &scoped,
+        Protection::Authentic(&keys.authentication),
+    );
+    assert_eq!(access.hear(&earlier, 48, &mut desk, NOW), Heard::Stray);
+}
+
+#[test]
+fn keys_are_localised_once_for_a_user_and_an_engine() {
+    let agent = Agent::new(user("monitor", "correct horse"));
+    let mut desk = Desk::new(prepare(&[by_user(agent.user.clone())]), 1);
+    let first = desk.keys(0, &agent.engine).unwrap();
+    assert!(Arc::ptr_eq(&first, &desk.keys(0, &agent.engine).unwrap()));
+    let other: EngineId = "80001f8804aabbccdd".parse().unwrap();
+    assert!(!Arc::ptr_eq(&first, &desk.keys(0, &other).unwrap()));
+}
+
+#[test]
+fn a_credential_is_used_where_it_holds() {
+    let here = Credential { subnets: vec!["10.0.1.0/24".parse().unwrap()], ..by_community("here") };
+    let desk = Desk::new(prepare(&[here, by_community("everywhere")]), 1);
+    assert_eq!(desk.tries([10, 0, 1, 7].into()), [0, 1]);
+    assert_eq!(desk.tries([10, 0, 2, 7].into()), [1]);
+}
