@@ -10,7 +10,7 @@ use pdsno::app::config::{
 };
 use pdsno::domain::policy::Probing;
 use pdsno::domain::protocol::Protocol;
-use pdsno::domain::secret::HIDDEN;
+use pdsno::domain::secret::{Community, HIDDEN};
 use proptest::prelude::*;
 use secrecy::SecretString;
 
@@ -93,7 +93,7 @@ const fn flagged(key: &'static str, file: &'static str, environment: &'static st
     Sample { key, file, environment, flag: Some(flag) }
 }
 
-/// All keys, except the file of communities, which has tests of its own.
+/// All keys, except files of secrets and credentials, which have tests of their own.
 fn samples() -> Vec<Sample> {
     vec![
         sample("controller.cluster", "prod", "lab"),
@@ -129,6 +129,7 @@ fn samples() -> Vec<Sample> {
             "[icmp]",
             ("--protocols", "[arp]", |f| f.protocols = some(&["arp"])),
         ),
+        sample("policy.discovery_neighbours", "true", "false"),
         flagged("policy.probe_rate", "100", "101", ("--probe-rate", "102", |f| f.probe_rate = Some(102))),
         sample("policy.probe_attempts", "1", "2"),
         flagged("policy.probe_timeout_ms", "200", "201", ("--timeout", "202", |f| f.timeout_ms = Some(202))),
@@ -231,7 +232,14 @@ proptest! {
 fn the_samples_are_all_the_keys() {
     let sampled: Vec<&str> = samples().iter().map(|sample| sample.key).collect();
     let keys: Vec<&str> = defaults().rows().iter().map(|row| row.key).collect();
-    assert_eq!([sampled, vec!["security.snmp_communities_file"]].concat(), keys);
+    assert_eq!(
+        [
+            sampled,
+            vec!["security.snmp_communities_file", "security.snmp_credentials", "security.snmp_credentials_file"]
+        ]
+        .concat(),
+        keys
+    );
 }
 
 #[test]
@@ -515,7 +523,7 @@ fn each_unknown_key_is_named_with_the_nearest_known_one() {
         ("[policy]: 1", "c.yaml:1:1: expected the name of a section, found a list"),
         (
             "policy: {\"a\\e[31m\": 6}",
-            "c.yaml:1:10: policy.a\\u{1b}[31m: no such key; known are discovery_interval, missed_cycles_before_inactive, discovery_protocols, probe_rate, probe_attempts, probe_timeout_ms, allow_public, allow_large, lc_report_timeout, emergency_rate_limit_per_hour, discovery_spike_threshold",
+            "c.yaml:1:10: policy.a\\u{1b}[31m: no such key; known are discovery_interval, missed_cycles_before_inactive, discovery_protocols, discovery_neighbours, probe_rate, probe_attempts, probe_timeout_ms, allow_public, allow_large, lc_report_timeout, emergency_rate_limit_per_hour, discovery_spike_threshold",
         ),
     ] {
         assert_eq!(Site::new(text).refusals(), [refusal], "{text}");
@@ -788,6 +796,56 @@ fn no_output_shows_a_community_or_a_key() {
     assert!(!format!("{:?}", loaded.config.security.snmp_communities).contains(SECRET));
     let given = Flags { communities: Some(vec![SecretString::from(SECRET)]), ..Flags::default() };
     assert!(!format!("{given:?}").contains(SECRET));
+}
+
+// ---- credentials ----
+
+const CREDENTIALS: &str =
+    "- {user: monitor, auth_protocol: sha256, auth_password: hunter2hunter2}\n- community: hunter2\n";
+
+/// A site whose configuration names `credentials.yaml`, with the given text.
+fn with_credentials(text: &str, more: &str) -> Site {
+    let site = Site::new("");
+    let file = site.0.path().join("credentials.yaml");
+    std::fs::write(&file, text).unwrap();
+    let text = format!("security:\n  snmp_credentials_file: {}\n{more}", file.display());
+    std::fs::write(site.file(), text).unwrap();
+    site
+}
+
+#[test]
+fn credentials_come_before_communities_and_instead_of_the_default_one() {
+    let preferred = |site: &Site| site.load().unwrap().config.security.preferred();
+    assert_eq!(preferred(&with_credentials(CREDENTIALS, "")).len(), 2);
+    let three = preferred(&with_credentials(CREDENTIALS, "  snmp_communities: [public]\n"));
+    assert_eq!(three.len(), 3);
+    assert_eq!(three[2], Community::new("public").unwrap().into());
+    assert_eq!(preferred(&Site::new("")), [Community::new("public").unwrap().into()]);
+}
+
+#[test]
+fn credentials_of_the_environment_take_the_place_of_a_file() {
+    let site = with_credentials(CREDENTIALS, "");
+    let mut sources = site.sources();
+    let variable = "PDSNO_SECURITY__SNMP_CREDENTIALS".to_owned();
+    sources.environment.push((variable, "[{community: hunter3}]".to_owned()));
+    let loaded = load(sources).unwrap();
+    assert_eq!(loaded.config.security.preferred(), [Community::new("hunter3").unwrap().into()]);
+    assert!(loaded.notes().iter().any(|note| note.starts_with("security.snmp_credentials_file: set by ")));
+    assert_eq!(row(&loaded, "security.snmp_credentials").value, HIDDEN);
+    assert!(!format!("{loaded:?}").contains("hunter"));
+}
+
+#[test]
+fn a_bad_file_of_credentials_is_refused_by_line_and_reason_without_the_secret() {
+    let refusals = with_credentials(&CREDENTIALS.replace("sha256", "md5"), "").refusals();
+    assert_eq!(
+        refusals,
+        ["credentials.yaml:1:19: security.snmp_credentials_file: auth_protocol: not a protocol that is supported; \
+          these are sha1, sha256, sha384, sha512"]
+    );
+    let missing = Site::new("security: {snmp_credentials_file: /nowhere/hunter2}").refusals();
+    assert_eq!(missing, ["c.yaml:1:12: security.snmp_credentials_file: the file cannot be used: it does not exist"]);
 }
 
 // ---- the file of communities ----

@@ -12,6 +12,7 @@
 //!                                       keys (names, effects, how they are shown)
 //! ```
 
+mod credentials;
 mod flags;
 mod keys;
 mod layer;

@@ -92,7 +92,7 @@ pub fn discovery_settings(config: &Config) -> anyhow::Result<DiscoverySettings> 
         subnets: config.controller.subnets.clone(),
         interface: config.controller.interface.clone(),
         policy: config.policy.discovery.clone(),
-        credentials: prepare(&config.security.snmp_credentials()),
+        credentials: prepare(&config.security.preferred()),
         vendors: Arc::new(vendors),
         report: None,
     })

@@ -23,6 +23,52 @@ fn communities_are_tried_in_their_order_until_one_is_taken() -> Tested {
     Ok(())
 }
 
+/// A list of credentials with one user.
+fn user(name: &str, protocols: [&str; 2], passwords: [&str; 2]) -> String {
+    let ([auth, privacy], [first, second]) = (protocols, passwords);
+    format!(
+        "[{{user: {name}, auth_protocol: {auth}, auth_password: {first}, \
+         privacy_protocol: {privacy}, privacy_password: {second}}}]"
+    )
+}
+
+/// Net-SNMP's agent, by users of SNMP v3: what is answered, and what each mistake is called.
+#[test]
+fn users_of_snmp_v3_are_answered_and_each_mistake_is_named() -> Tested {
+    let site = Site::new(2, 1, 0)?;
+    let asked = |credentials: &str| -> Tested<serde_json::Value> {
+        let mut scan = site.program(&["scan", "--save", "--format", "json", SUBNET, "--data-dir"]);
+        run(scan.arg(site.data()).env("PDSNO_SECURITY__SNMP_CREDENTIALS", credentials))?.json()?;
+        Ok(site.device("10.0.1.1")?["snmp"].clone())
+    };
+    let right = ["correct horse", "battery staple"];
+    let aes = ["sha256", "aes128"];
+    let told = asked(&user("monitor", aes, right))?;
+    assert_eq!((&told["reachable"], &told["reason"]), (&json!(true), &json!(null)), "{told}");
+    assert_eq!(told["sys_name"], "cisco-router-1");
+    assert_eq!(told["interfaces"].as_array().map(Vec::len), Some(2), "{told}");
+    assert!(told["engine"]["boots"].as_u64().is_some_and(|boots| boots >= 1), "{told}");
+    for (name, protocols) in [("blumenthal", ["sha1", "aes256"]), ("reeder", ["sha1", "aes256-cisco"])] {
+        let told = asked(&user(name, protocols, right))?;
+        assert_eq!((&told["reachable"], &told["reason"]), (&json!(true), &json!(null)), "{name}: {told}");
+    }
+    for (name, protocols, passwords, reason) in [
+        ("nobody", aes, right, "unknown_user"),
+        ("monitor", aes, ["wrong horse", "battery staple"], "wrong_password"),
+        ("monitor", ["sha1", "aes128"], right, "wrong_password"),
+        ("monitor", aes, ["correct horse", "wrong battery"], "user_unanswered"),
+    ] {
+        let told = asked(&user(name, protocols, passwords))?;
+        assert_eq!((&told["reachable"], &told["reason"]), (&json!(false), &json!(reason)), "{name} {protocols:?}");
+    }
+    // Who is refused is followed by the next; a credential for another subnet is not used here.
+    let wrong = user("nobody", aes, right);
+    let both = format!("{}, {{community: public, subnets: [10.0.1.0/24]}}]", wrong.trim_end_matches(']'));
+    assert_eq!(asked(&both)?["reachable"], true);
+    assert_eq!(asked(&both.replace("10.0.1.0", "10.0.2.0"))?["reason"], "unknown_user");
+    Ok(())
+}
+
 #[test]
 fn only_the_protocols_that_are_named_are_used() -> Tested {
     let site = Site::new(4, 1, 1)?;

@@ -140,11 +140,17 @@ sysName $model-$number
 sysLocation Room A, rack $number
 sysContact lab
 sysServices $services
+createUser monitor SHA-256 "correct horse" AES "battery staple"
+rouser monitor authPriv
+createUser blumenthal SHA "correct horse" AES-256 "battery staple"
+rouser blumenthal authPriv
+createUser reeder SHA "correct horse" AES-256-C "battery staple"
+rouser reeder authPriv
 CONF
 }
 
 # The modules that an inventory asks for: a tenth of the memory that snmpd takes with all of them.
-readonly AGENT_MODULES=system_mib,sysORTable,vacm_conf,vacm_context,snmp_mib,ifTable,ifXTable,interface
+readonly AGENT_MODULES=system_mib,sysORTable,vacm_conf,vacm_context,snmp_mib,ifTable,ifXTable,interface,usmConf
 
 start_agent() { # HOST
     local folder=$LAB/hosts/$1

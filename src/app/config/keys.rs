@@ -70,7 +70,7 @@ impl Key {
 pub(super) const SECTIONS: [&str; 5] = ["controller", "nib", "communication", "policy", "security"];
 
 /// The keys, in the order of the file.
-pub(super) static KEYS: [Key; 32] = {
+pub(super) static KEYS: [Key; 34] = {
     use Effect::{Inactive, Reload, Restart};
     use Kind::{List, Optional, Switch, Text, Whole};
     [
@@ -114,6 +114,10 @@ pub(super) static KEYS: [Key; 32] = {
         key("security.freshness_window_seconds", Whole, Restart, |c| c.security.freshness_window.as_secs().to_string()),
         key("security.snmp_communities", List, Reload, |_| HIDDEN.to_owned()),
         key("security.snmp_communities_file", Optional, Reload, |c| path(c.security.snmp_communities_file.as_deref())),
+        key("security.snmp_credentials", Optional, Reload, |c| {
+            or((!c.security.snmp_credentials.is_empty()).then_some(HIDDEN), "null")
+        }),
+        key("security.snmp_credentials_file", Optional, Reload, |c| path(c.security.snmp_credentials_file.as_deref())),
     ]
 };
 

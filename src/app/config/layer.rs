@@ -18,7 +18,8 @@ const DEFAULTS: &str = concat!(
     "nib: {backend: sqlite, path: ./data/pdsno.db, wal_mode: true}\n",
     "communication: {mode: in_process, rest_port: 8080, mqtt_broker: 'localhost:1883', listen: '127.0.0.1:8080'}\n",
     "security: {signing_key: null, cert: null, freshness_window_seconds: 300,\n",
-    "  snmp_communities: [public], snmp_communities_file: null}\n",
+    "  snmp_communities: [public], snmp_communities_file: null, snmp_credentials: null,\n",
+    "  snmp_credentials_file: null}\n",
     include_str!("../../../config/policy_default.yaml"),
 );
 

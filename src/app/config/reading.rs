@@ -1,9 +1,10 @@
 //! From merged layers to [`Config`]: every key by itself, then what only several together tell.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
+use crate::app::config::credentials::{self, Source};
 use crate::app::config::problem::Origin;
 use crate::app::config::reader::Reader;
 use crate::app::config::settings::{
@@ -11,6 +12,7 @@ use crate::app::config::settings::{
 };
 use crate::app::config::{text_file, values};
 use crate::domain::controller::{Cluster, Role};
+use crate::domain::credential::Credential;
 use crate::domain::policy::{DiscoveryPolicy, Policy, Probing};
 use crate::domain::protocol::Protocol;
 use crate::domain::secret::Community;
@@ -20,6 +22,8 @@ const SUBNETS: &str = "controller.subnets";
 const PROTOCOLS: &str = "policy.discovery_protocols";
 const COMMUNITIES: &str = "security.snmp_communities";
 const COMMUNITIES_FILE: &str = "security.snmp_communities_file";
+const CREDENTIALS: &str = "security.snmp_credentials";
+const CREDENTIALS_FILE: &str = "security.snmp_credentials_file";
 
 /// Reads every key. The result is meant only when `reader` has found no problem.
 pub(super) fn read(reader: &mut Reader<'_>, notes: &mut Vec<String>) -> Config {
@@ -131,12 +135,16 @@ fn security(reader: &mut Reader<'_>, notes: &mut Vec<String>) -> SecuritySetting
         if of_list > 0 {
             let (used, unused) =
                 if of_file >= of_list { (COMMUNITIES_FILE, COMMUNITIES) } else { (COMMUNITIES, COMMUNITIES_FILE) };
-            notes
-                .push(format!("{unused}: set by {} and not used, {used} takes its place", reader.origin(unused, None)));
+            notes.push(self::unused(reader, unused, used));
         }
     }
     if values::drop_repeated(&mut communities) {
         notes.push(format!("{COMMUNITIES}: a community is there twice and is tried once"));
+    }
+    let (credentials, credentials_file) = credentials(reader, notes);
+    // A community that nobody chose is not said to agents for which somebody chose something better.
+    if !credentials.is_empty() && reader.strength(COMMUNITIES) == 0 && file.is_none() {
+        communities.clear();
     }
     SecuritySettings {
         signing_key: reader.optional("security.signing_key", values::key_file),
@@ -144,26 +152,67 @@ fn security(reader: &mut Reader<'_>, notes: &mut Vec<String>) -> SecuritySetting
         freshness_window: Duration::from_secs(reader.whole("security.freshness_window_seconds", 1..=3_600)),
         snmp_communities: communities,
         snmp_communities_file: file,
+        snmp_credentials: credentials,
+        snmp_credentials_file: credentials_file,
     }
 }
 
-/// The communities of a file, one a line. Refusals name the line, never its text, and the file only
-/// once it is known to be one: its name may be a community in the wrong place.
-fn communities_in(file: &Path, reader: &mut Reader<'_>, notes: &mut Vec<String>) -> Vec<Community> {
-    let (text, is_shared) = match text_file::read(file) {
-        Ok(read) => read,
-        Err(error) => {
-            reader.refuse(COMMUNITIES_FILE, None, format_args!("the file cannot be used: {error}"));
-            return Vec::new();
+/// The credentials of text or file, of which the stronger layer's holds, and on a par the file's.
+fn credentials(reader: &mut Reader<'_>, notes: &mut Vec<String>) -> (Vec<Credential>, Option<PathBuf>) {
+    let text = reader.optional(CREDENTIALS, |text| Ok::<_, &str>(text.to_owned()));
+    let file = reader.optional(CREDENTIALS_FILE, values::path);
+    let file_holds = reader.strength(CREDENTIALS_FILE) >= reader.strength(CREDENTIALS);
+    let (key, text, source) = match (text, &file) {
+        (Some(text), None) => (CREDENTIALS, text, Source::Key(reader.origin(CREDENTIALS, None))),
+        (Some(text), Some(_)) if !file_holds => {
+            notes.push(unused(reader, CREDENTIALS_FILE, CREDENTIALS));
+            (CREDENTIALS, text, Source::Key(reader.origin(CREDENTIALS, None)))
         }
+        (other, Some(path)) => {
+            if other.is_some() {
+                notes.push(unused(reader, CREDENTIALS, CREDENTIALS_FILE));
+            }
+            let Some(text) = secret_file(path, CREDENTIALS_FILE, reader, notes) else { return (Vec::new(), file) };
+            (CREDENTIALS_FILE, text, Source::File(path.clone()))
+        }
+        (None, None) => return (Vec::new(), None),
     };
-    // Not refused: secrets that a container is given are often readable for all of its accounts.
-    if is_shared {
-        let file = file.display();
-        notes.push(format!(
-            "{COMMUNITIES_FILE}: other accounts can read {file}; `chmod 600 {file}` keeps it to its owner"
-        ));
+    let (mut credentials, refusals) = credentials::read(&text, &source);
+    for (origin, reason) in refusals {
+        reader.refuse_at(origin, key, reason);
     }
+    if values::drop_repeated(&mut credentials) {
+        notes.push(format!("{key}: a credential is there twice and is tried once"));
+    }
+    (credentials, file)
+}
+
+fn unused(reader: &Reader<'_>, unused: &str, used: &str) -> String {
+    format!("{unused}: set by {} and not used, {used} takes its place", reader.origin(unused, None))
+}
+
+/// The text of a file with secrets. It is named only once it is known to be one: its name may be a
+/// secret in the wrong place.
+fn secret_file(file: &Path, key: &str, reader: &mut Reader<'_>, notes: &mut Vec<String>) -> Option<String> {
+    match text_file::read(file) {
+        Ok((text, is_shared)) => {
+            // Not refused: secrets that a container is given are often readable for all of its accounts.
+            if is_shared {
+                let file = file.display();
+                notes.push(format!("{key}: other accounts can read {file}; `chmod 600 {file}` keeps it to its owner"));
+            }
+            Some(text)
+        }
+        Err(error) => {
+            reader.refuse(key, None, format_args!("the file cannot be used: {error}"));
+            None
+        }
+    }
+}
+
+/// The communities of a file, one a line. Refusals name the line, never its text.
+fn communities_in(file: &Path, reader: &mut Reader<'_>, notes: &mut Vec<String>) -> Vec<Community> {
+    let Some(text) = secret_file(file, COMMUNITIES_FILE, reader, notes) else { return Vec::new() };
     let mut communities = Vec::new();
     for (at, line) in text.lines().map(str::trim).enumerate() {
         if line.is_empty() || line.starts_with('#') {
@@ -228,8 +277,9 @@ fn check_subnets(config: &Config, reader: &mut Reader<'_>) {
 
 fn check_communities(config: &Config, reader: &mut Reader<'_>) {
     let asks_snmp = config.policy.discovery.protocols.contains(&Protocol::Snmp);
-    let refused = reader.has_refused(COMMUNITIES) || reader.has_refused(COMMUNITIES_FILE);
-    if asks_snmp && config.security.snmp_communities.is_empty() && !refused {
+    let refused =
+        [COMMUNITIES, COMMUNITIES_FILE, CREDENTIALS, CREDENTIALS_FILE].iter().any(|key| reader.has_refused(key));
+    if asks_snmp && config.security.preferred().is_empty() && !refused {
         reader.refuse(
             COMMUNITIES,
             None,

@@ -153,11 +153,16 @@ pub struct SecuritySettings {
     pub snmp_communities: Vec<Community>,
     /// The file that they were read from.
     pub snmp_communities_file: Option<PathBuf>,
+    /// Users of SNMP v3 and communities, each with its subnets, in order of preference.
+    pub snmp_credentials: Vec<Credential>,
+    /// The file that they were read from.
+    pub snmp_credentials_file: Option<PathBuf>,
 }
 
 impl SecuritySettings {
-    /// With what SNMP agents are asked, the preferred first.
-    pub fn snmp_credentials(&self) -> Vec<Credential> {
-        self.snmp_communities.iter().cloned().map(Credential::from).collect()
+    /// With what SNMP agents are asked, the preferred first: the credentials, then the communities.
+    pub fn preferred(&self) -> Vec<Credential> {
+        let communities = self.snmp_communities.iter().cloned().map(Credential::from);
+        self.snmp_credentials.iter().cloned().chain(communities).collect()
     }
 }
