@@ -62,6 +62,7 @@ impl EventType {
             | Self::DeviceDiscovered
             | Self::DeviceUpdated
             | Self::DeviceInactive
+            | Self::AgentRestarted
             | Self::DeviceLcReassigned
             | Self::ControllerValidationFailed
             | Self::LogOpened

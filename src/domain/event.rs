@@ -72,6 +72,8 @@ pub enum EventType {
     DeviceUpdated,
     /// A device was missed as often as policy allows.
     DeviceInactive,
+    /// A device's SNMP agent has started again since it was last heard.
+    AgentRestarted,
     /// Two devices answered for one address.
     AnomalyDuplicateAddress,
     /// A controller was given a name and a certificate.
@@ -189,6 +191,7 @@ named!(EventType, EventTypeError, "event type",
     DeviceDiscovered => "DEVICE_DISCOVERED",
     DeviceUpdated => "DEVICE_UPDATED",
     DeviceInactive => "DEVICE_INACTIVE",
+    AgentRestarted => "AGENT_RESTARTED",
     AnomalyDuplicateAddress => "ANOMALY_DUPLICATE_ADDRESS",
     ControllerValidated => "CONTROLLER_VALIDATED",
     ControllerRejected => "CONTROLLER_REJECTED",

@@ -1,5 +1,6 @@
 //! What a cycle changes (discovery stage 4): known devices and seen devices in, changes out.
 
+mod restart;
 pub(in crate::algorithms) mod row;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};

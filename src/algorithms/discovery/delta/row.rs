@@ -6,6 +6,7 @@ use std::net::Ipv4Addr;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use super::restart::{Told, restarted};
 use super::{Context, Delta, KnownDevice};
 use crate::algorithms::discovery::classify::{Clues, Conclusion, conclude};
 use crate::algorithms::discovery::merge::Owners;
@@ -94,6 +95,7 @@ pub(super) fn seen(
     let mut rows = fact_rows(device.id, observation, &conclusion, context);
     rows.push(fact_row(device.id, Fact::SilentAddresses(silent), "sweep", None, context));
     rows.retain(|row| is_news(known, row));
+    tell_restart(known, observation, context, delta);
     let interfaces = known.fact(FactKind::SnmpInterfaces).map(|row| &row.fact);
     if let Some(change) = interfaces.and_then(|before| rows.iter().find_map(|row| interface_change(before, &row.fact)))
     {
@@ -111,6 +113,32 @@ pub(super) fn seen(
         delta.changes.extend(rows.into_iter().map(Change::PutFact));
         delta.changes.push(context.event(EventType::DeviceUpdated, subject, json!({ "changes": differences })));
         delta.counts.updated += 1;
+    }
+}
+
+/// An event when the agent has started since the newest facts that it told of itself.
+fn tell_restart(known: &KnownDevice, observation: &DeviceObservation, context: &Context<'_>, delta: &mut Delta) {
+    let Some((address, answer)) = answer_of(observation) else { return };
+    let (mut before, uptime) = match known.fact(FactKind::SnmpUptime) {
+        Some(FactRow { fact: Fact::SnmpUptime(uptime), observed_at, .. }) => (*observed_at, Some(*uptime)),
+        _ => (context.now, None),
+    };
+    let engine = match known.fact(FactKind::SnmpEngine) {
+        Some(FactRow { fact: Fact::SnmpEngine(engine), observed_at, .. }) => {
+            before = before.max(*observed_at);
+            Some(engine)
+        }
+        _ => None,
+    };
+    let before = Told { uptime, engine, at: before };
+    let now = Told { uptime: answer.uptime, engine: answer.engine.as_ref(), at: context.now };
+    if restarted(before, now) {
+        let payload = json!({
+            "address": address,
+            "uptime_seconds": { "from": uptime.map(|it| it.uptime_seconds), "to": answer.uptime.map(|it| it.uptime_seconds) },
+            "engine_boots": { "from": engine.map(|it| it.boots), "to": answer.engine.as_ref().map(|it| it.boots) },
+        });
+        delta.changes.push(context.event(EventType::AgentRestarted, known.device.id.to_string(), payload));
     }
 }
 

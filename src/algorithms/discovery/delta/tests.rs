@@ -2,7 +2,7 @@ use super::*;
 use crate::algorithms::discovery::merge::merge;
 use crate::algorithms::discovery::observation::{HostObservation, SnmpAnswer};
 use crate::domain::device::{DeviceStatus, DeviceType, Version};
-use crate::domain::fact::{Fact, Interface, SnmpFailure, SnmpReachability, SnmpSystem, SnmpUptime};
+use crate::domain::fact::{Fact, Interface, SnmpEngine, SnmpFailure, SnmpReachability, SnmpSystem, SnmpUptime};
 use crate::domain::protocol::Protocol;
 use proptest::prelude::*;
 use serde_json::Value;
@@ -561,6 +561,28 @@ mod snmp {
         let mut scene = after_an_answer();
         let delta = scene.cycle(&[answering(1, &[1])]);
         assert_eq!((events(&delta), facts(&delta)), (vec![], vec![]));
+    }
+
+    #[test]
+    fn an_agent_that_started_again_is_an_event() {
+        let mut scene = after_an_answer();
+        let at = |uptime_seconds, boots| SnmpAnswer {
+            uptime: Some(SnmpUptime { uptime_seconds }),
+            engine: Some(SnmpEngine { engine_id: "80001f8804".parse().unwrap(), boots }),
+            ..answer()
+        };
+        let mut told_at = |uptime, boots| events(&scene.cycle(&[told(1, at(uptime, boots))])).len();
+        // An uptime that grows, one that fell back under the same count (a wrap), a new count.
+        assert_eq!([told_at(600, 3), told_at(5, 3), told_at(300, 4)], [0, 0, 1]);
+        // Of an agent that is asked by its community there is the uptime alone.
+        let by_community = |uptime| SnmpAnswer { uptime: Some(SnmpUptime { uptime_seconds: uptime }), ..answer() };
+        let delta = scene.cycle(&[told(1, by_community(7))]);
+        let Some(Change::Append(event)) = delta.changes.iter().find(|change| matches!(change, Change::Append(_)))
+        else {
+            panic!("{delta:?}")
+        };
+        assert_eq!(event.event_type, EventType::AgentRestarted);
+        assert_eq!(event.payload["uptime_seconds"], serde_json::json!({ "from": 300, "to": 7 }));
     }
 
     #[test]
