@@ -106,16 +106,6 @@ impl<'a> Reader<'a> {
         Self { octets, at: 0, end: octets.len() }
     }
 
-    /// Whether nothing is left.
-    pub fn is_done(&self) -> bool {
-        self.at == self.end
-    }
-
-    /// The tag of the next value.
-    pub fn peek(&self) -> Option<u8> {
-        self.octets.get(self.at..self.end)?.first().copied()
-    }
-
     /// Passes over the next value, which has this tag: the range of its content among all octets.
     ///
     /// # Errors
@@ -238,10 +228,9 @@ mod tests {
             let mut outer = Reader::new(&message);
             let mut inner = outer.enter(SEQUENCE).unwrap();
             prop_assert_eq!(inner.unsigned(), Ok(number));
-            prop_assert_eq!(inner.peek(), Some(OCTET_STRING));
             prop_assert_eq!(inner.clone().content(OCTET_STRING), Ok(octets.as_slice()));
             prop_assert_eq!(&message[inner.range(OCTET_STRING).unwrap()], octets.as_slice());
-            prop_assert!(inner.is_done() && outer.is_done() && inner.rest().is_empty());
+            prop_assert!(inner.rest().is_empty() && outer.rest().is_empty());
         }
 
         #[test]

@@ -181,7 +181,7 @@ fn each_refusal_is_told_by_its_reason() {
     assert_eq!(failure(&[in_clear], &agent), Some(SnmpFailure::UnsupportedLevel));
     // An agent that says nothing to what it cannot authenticate, as some do.
     let mute = Agent { reports: false, ..Agent::new(right.clone()) };
-    assert_eq!(failure(&[wrong.clone()], &mute), Some(SnmpFailure::UserUnanswered));
+    assert_eq!(failure(std::slice::from_ref(&wrong), &mute), Some(SnmpFailure::UserUnanswered));
     // Who is refused is followed by the next.
     let (access, heard, _) = converse(&[wrong, by_user(right)], |asked| agent.answer(asked));
     assert!(matches!(heard, Heard::Answer(_)));
