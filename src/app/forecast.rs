@@ -7,6 +7,7 @@ use serde::{Serialize, Serializer};
 use crate::algorithms::discovery::advice::too_long;
 use crate::algorithms::discovery::forecast::{ASSUMED_ROWS, forecast, together};
 pub use crate::algorithms::discovery::forecast::{Course, Courses, LinkForecast, Traffic};
+use crate::algorithms::discovery::credentials::prepare;
 use crate::algorithms::discovery::plan::{LinkPlan, plan};
 use crate::algorithms::discovery::sweep::SweepSettings;
 use crate::app::config::{Config, ConfigError, Loaded, PolicySettings, Sources, load};
@@ -200,7 +201,8 @@ fn sweep_settings(config: &Config) -> SweepSettings {
     SweepSettings {
         protocols: config.policy.discovery.protocols.clone(),
         probing: config.policy.discovery.probing.clone(),
-        communities: config.security.snmp_communities.clone().into(),
+        credentials: prepare(&config.security.preferred()),
+        neighbours: config.policy.discovery.neighbours,
         snmp_port: 0,
     }
 }

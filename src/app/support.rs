@@ -19,7 +19,8 @@ use crate::app::maintenance::check;
 use crate::app::support::archive::Archive;
 use crate::app::tiers;
 use crate::domain::event::{Event, EventSeq, EventType};
-use crate::domain::secret::{Community, HIDDEN};
+use crate::domain::credential::{Access, Credential};
+use crate::domain::secret::HIDDEN;
 use crate::domain::time::Timestamp;
 use crate::nib::NibReader;
 use crate::nib::sqlite::engine_version;
@@ -94,9 +95,16 @@ struct Secrets(Vec<String>);
 impl Secrets {
     fn of(loaded: &Loaded) -> Self {
         // Not the default, which is a word.
-        let secret = |community: &&Community| community.as_bytes() != b"public";
-        let text = |community: &Community| String::from_utf8_lossy(community.as_bytes()).into_owned();
-        Self(loaded.config.security.snmp_communities.iter().filter(secret).map(text).collect())
+        let text = |octets: &[u8]| String::from_utf8_lossy(octets).into_owned();
+        let secrets = |credential: Credential| match credential.access {
+            Access::Community(community) if community.as_bytes() == b"public" => Vec::new(),
+            Access::Community(community) => vec![text(community.as_bytes())],
+            Access::User(user) => {
+                let (authentication, privacy) = (user.authentication.1, user.privacy.map(|(_, privacy)| privacy));
+                [Some(authentication), privacy].into_iter().flatten().map(|one| text(one.as_bytes())).collect()
+            }
+        };
+        Self(loaded.config.security.preferred().into_iter().flat_map(secrets).collect())
     }
 
     fn hide(&self, text: &str) -> String {

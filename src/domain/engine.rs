@@ -26,6 +26,11 @@ pub struct EngineId(Box<[u8]>);
 pub struct EngineIdError;
 
 impl EngineId {
+    /// A name as long as there are.
+    pub fn longest() -> Self {
+        Self([0; 32].into())
+    }
+
     /// The octets.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0

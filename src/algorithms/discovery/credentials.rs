@@ -37,9 +37,14 @@ pub struct PreparedUser {
 }
 
 impl PreparedCredential {
+    /// Whether agents at all addresses may be asked with it.
+    pub fn is_for_all(&self) -> bool {
+        self.subnets.is_empty()
+    }
+
     /// Whether an agent at this address may be asked with it.
     pub fn covers(&self, address: Ipv4Addr) -> bool {
-        self.subnets.is_empty() || self.subnets.iter().any(|subnet| subnet.contains(address))
+        self.is_for_all() || self.subnets.iter().any(|subnet| subnet.contains(address))
     }
 }
 

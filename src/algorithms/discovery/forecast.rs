@@ -9,8 +9,10 @@
 
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use crate::algorithms::discovery::credentials::PreparedCredential;
 use crate::algorithms::discovery::pacing::{Pacer, RttEstimator};
 use crate::algorithms::discovery::plan::LinkPlan;
 use crate::algorithms::discovery::sweep::SweepSettings;
@@ -179,20 +181,24 @@ fn courses(addresses: usize, settings: &SweepSettings) -> Courses {
         return Courses::default();
     }
     let wants = |protocol| u64::from(settings.protocols.contains(&protocol));
-    let (echo, agent) = (wants(Protocol::Icmp), wants(Protocol::Snmp) * u64::from(!settings.communities.is_empty()));
+    let (echo, agent) = (wants(Protocol::Icmp), wants(Protocol::Snmp) * u64::from(!settings.credentials.is_empty()));
+    // Where each credential is for some subnets, there may be addresses that nobody is asked at.
+    let anywhere = agent * u64::from(settings.credentials.iter().any(PreparedCredential::is_for_all));
     let attempts = u64::from(settings.probing.attempts.max(1));
     let each = addresses as u64;
-    let lengths = Lengths::of(&settings.communities, ASSUMED_ROWS);
+    let lengths = Lengths::of(Arc::clone(&settings.credentials), settings.neighbours, ASSUMED_ROWS);
     let resolution = on_wire(lengths.resolution);
-    let first: Vec<u64> = lengths.first_question.iter().map(|frame| on_wire(*frame)).collect();
-    let first_attempt = Traffic { packets: first.len() as u64, octets: first.iter().sum() };
+    let first: Vec<u64> = lengths.first_questions.iter().flatten().map(|frame| on_wire(*frame)).collect();
+    let longest = first.iter().copied().max().unwrap_or(0);
+    let first_attempts =
+        Traffic { packets: first.len() as u64, octets: first.iter().sum() }.and(Traffic::of(lengths.corrections, longest));
     let table = Traffic::of(lengths.further_questions, on_wire(lengths.further_question));
     let rate = settings.probing.rate;
 
     let mut everybody_answers = Course {
         arp: Traffic::of(each, resolution),
         icmp: Traffic::of(each * echo, on_wire(lengths.echo)),
-        snmp: Traffic::of(each * agent, first.iter().copied().min().unwrap_or(0)),
+        snmp: Traffic::of(each * anywhere, first.iter().copied().min().unwrap_or(0)),
         memory: footprint::octets(addresses, addresses),
         ..Course::default()
     };
@@ -206,12 +212,13 @@ fn courses(addresses: usize, settings: &SweepSettings) -> Courses {
     let mut slowest = Course {
         arp: Traffic::of(each * attempts, resolution),
         icmp: Traffic::of(each * echo * attempts, on_wire(lengths.echo)),
-        snmp: first_attempt.and(table).times(each * agent * attempts),
+        snmp: first_attempts.and(table).times(each * agent * attempts),
         memory: footprint::octets(addresses, addresses),
         ..Course::default()
     };
     // In a row: the address, then one question to the agent after the other, and the echo beside these.
-    let in_a_row = 1 + (agent * (1 + lengths.further_questions)).max(echo);
+    let rounds = lengths.first_questions.len() as u64 + lengths.corrections;
+    let in_a_row = 1 + (agent * (rounds + lengths.further_questions)).max(echo);
     let waits = u32::try_from(in_a_row * attempts).unwrap_or(u32::MAX);
     slowest.duration = flow(slowest.total().packets, rate) + settings.probing.timeout.saturating_mul(waits);
     Courses { everybody_answers, nobody_answers, slowest }
@@ -247,13 +254,18 @@ mod tests {
     use crate::domain::address::MacAddr;
     use crate::domain::link::Link;
     use crate::domain::policy::Probing;
+    use crate::algorithms::discovery::credentials::prepare;
+    use crate::domain::credential::Credential;
     use crate::domain::secret::Community;
 
     fn settings(protocols: &[Protocol], communities: &[&str]) -> SweepSettings {
+        let credentials: Vec<Credential> =
+            communities.iter().map(|text| Credential::from(Community::new(text).unwrap())).collect();
         SweepSettings {
             protocols: protocols.to_vec(),
             probing: Probing::default(),
-            communities: communities.iter().map(|text| Community::new(text).unwrap()).collect(),
+            credentials: prepare(&credentials),
+            neighbours: false,
             snmp_port: 0,
         }
     }

@@ -35,7 +35,7 @@ pub(super) const MOST_AT_ONCE: u32 = 16;
 const LONGEST_ANSWER: u32 = 1_472;
 
 /// How often an agent may tell that our notion of its clock or of its name is wrong.
-const MOST_CORRECTIONS: u8 = 3;
+pub(super) const MOST_CORRECTIONS: u8 = 3;
 
 /// What all conversations of a sweep use together.
 pub(super) struct Desk {
@@ -361,6 +361,34 @@ impl Access {
         self.stage = Stage::User(Session { at, engine, keys });
         Heard::Again
     }
+}
+
+/// The messages of one attempt in each round that an agent can put us through, which answers to no
+/// credential: how long they are is known before anybody is asked.
+pub(super) fn rounds(desk: &mut Desk, pdu: &Pdu) -> Vec<Vec<Vec<u8>>> {
+    let tries = (0_u16..).zip(desk.credentials.iter()).map(|(number, _)| number).collect();
+    let mut access = Access::new(tries, desk);
+    let mut rounds = Vec::new();
+    while !matches!(access.stage, Stage::Nobody) {
+        let message = |packet| {
+            let mut message = Vec::new();
+            access.write(packet, MOST_AT_ONCE, pdu.clone(), desk, Duration::ZERO, &mut message);
+            message
+        };
+        rounds.push((0..access.packets()).map(message).collect());
+        let goes_on = match access.stage {
+            Stage::Discovery { at } => {
+                let clock = EngineClock::hearsay(&SecurityParameters::default(), Duration::ZERO);
+                access.engine = Some((EngineId::longest(), clock));
+                access.begin(at, desk) == Heard::Again
+            }
+            _ => access.silence(desk),
+        };
+        if !goes_on {
+            break;
+        }
+    }
+    rounds
 }
 
 fn head(id: u32, security: SecurityParameters) -> Head {

@@ -287,6 +287,31 @@ impl Conversation {
     }
 }
 
+/// The first question to an agent.
+pub(super) fn first_question() -> Pdu {
+    Pdu::get(MOST_AT_ONCE, &SYSTEM)
+}
+
+/// The questions for the rows behind this one, a table each, when no column has ended.
+pub(super) fn further_questions(row: u32, wants_neighbours: bool) -> Vec<Pdu> {
+    // A row of the remote systems has three arcs (IEEE 802.1AB: time, local port, number), one of the
+    // cache two.
+    let index = [row, row, row];
+    let mut questions = vec![behind(INTERFACES, index.get(..1))];
+    if wants_neighbours {
+        questions.push(behind(LOCAL_PORTS, index.get(..1)));
+        questions.push(behind(REMOTES, index.get(..3)));
+        questions.push(behind(CACHE, index.get(..2)));
+    }
+    questions
+}
+
+fn behind<R>(columns: Columns<R>, index: Option<&[u32]>) -> Pdu {
+    let name = |(prefix, _): &(Oid, _)| Oid::try_from([prefix.arcs(), index.unwrap_or_default()].concat()).ok();
+    let names: Vec<Oid> = columns.iter().filter_map(name).collect();
+    Pdu::get_bulk(MOST_AT_ONCE, 0, ROWS_AT_ONCE, &names)
+}
+
 /// Keeps the low bits free for the community, and the highest for the sign.
 const fn base(random: u32) -> u32 {
     let base = random & 0x7fff_fff0;

@@ -1,37 +1,42 @@
 //! What a sweep takes: the lengths of its frames, and the memory of those who are waited for.
 
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
+use super::access::{self, Desk, MOST_CORRECTIONS};
 use super::agent::{self, Conversation, ROWS_AT_ONCE};
 use super::host::Host;
 use super::lane::Waiting;
 use super::{COOKIE_LENGTH, Probe, SNMP_PORT, Target};
+use crate::algorithms::discovery::credentials::{PreparedAccess, PreparedCredential};
 use crate::domain::address::MacAddr;
-use crate::domain::secret::Community;
 use crate::wire::icmp::Echo;
 use crate::wire::ipv4::Heading;
+use crate::wire::snmp::pdu::Pdu;
 use crate::wire::udp::Datagram;
 use crate::wire::{arp, icmp, udp};
 
 /// The lengths of the frames that a sweep sends, in octets, without padding and check sequence; and how
-/// many questions a table takes.
+/// many questions an agent is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lengths {
     /// Of an ARP request.
     pub resolution: usize,
     /// Of an echo request.
     pub echo: usize,
-    /// Of the first question to an agent, for each community that is tried.
-    pub first_question: Vec<usize>,
-    /// Of a question for some rows of the interface table; the longest that there is.
+    /// Of the first question to an agent: for each round of credentials, for each packet of an attempt.
+    pub first_questions: Vec<Vec<usize>>,
+    /// Of a question for some rows of a table; the longest that there is.
     pub further_question: usize,
-    /// How many of these are asked for a table.
+    /// How many of these are asked for all tables.
     pub further_questions: u64,
+    /// How often the first question is asked again because an agent tells what its engine is.
+    pub corrections: u64,
 }
 
 impl Lengths {
-    /// The lengths with these communities, when a table has so many rows.
-    pub fn of(communities: &[Community], rows: u32) -> Self {
+    /// The lengths with these credentials, when each table has so many rows.
+    pub fn of(credentials: Arc<[PreparedCredential]>, neighbours: bool, rows: u32) -> Self {
         let heading = Heading {
             source_mac: MacAddr::new([2, 0, 0, 0, 0, 1]),
             source: Ipv4Addr::UNSPECIFIED,
@@ -49,24 +54,20 @@ impl Lengths {
             let datagram = Datagram { source_port: 0, destination_port: SNMP_PORT, payload };
             udp::encode(&mut frame, &heading, &datagram).map_or(0, |()| frame.len())
         };
-        let mut message = Vec::new();
-        let tried = communities.get(..communities.len().min(agent::MOST_COMMUNITIES as usize)).unwrap_or_default();
-        let talk = Conversation::new(u32::MAX, tried.len());
-        let first_question = (0_u32..)
-            .zip(tried)
-            .map(|(packet, _)| {
-                talk.encode(packet, tried, &mut message);
-                datagram(&message)
-            })
-            .collect();
-        let longest = tried.iter().max_by_key(|community| community.as_bytes().len());
-        let further_question = longest.map_or(0, |community| {
-            agent::encode_rows(&mut message, community, rows);
-            datagram(&message)
-        });
+        let has_users = credentials.iter().any(|one| matches!(one.access, PreparedAccess::User(_)));
+        let mut desk = Desk::new(credentials, 0);
+        let mut rounds = |pdu: &Pdu| -> Vec<Vec<usize>> {
+            let rounds = access::rounds(&mut desk, pdu);
+            rounds.iter().map(|round| round.iter().map(|message| datagram(message)).collect()).collect()
+        };
+        let first_questions = rounds(&agent::first_question());
+        let tables = agent::further_questions(rows, neighbours);
+        let further_question = tables.iter().flat_map(&mut rounds).flatten().max().unwrap_or(0);
         // One more than there are full answers: only what lies behind the last row ends a table.
-        let further_questions = u64::from(rows / u32::from(ROWS_AT_ONCE)) + 1;
-        Self { resolution, echo, first_question, further_question, further_questions }
+        let questions_a_table = u64::from(rows / u32::from(ROWS_AT_ONCE)) + 1;
+        let further_questions = questions_a_table * tables.len() as u64;
+        let corrections = if has_users { u64::from(MOST_CORRECTIONS) } else { 0 };
+        Self { resolution, echo, first_questions, further_question, further_questions, corrections }
     }
 }
 
@@ -83,23 +84,55 @@ pub fn octets(addresses: usize, hosts: usize) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::algorithms::discovery::credentials::prepare;
+    use crate::domain::credential::{
+        self, AuthProtocol, ContextName, Credential, Passphrase, PrivacyProtocol, User, UserName,
+    };
+    use crate::domain::secret::Community;
 
-    #[test]
-    fn lengths_are_those_of_the_frames() {
-        let communities = ["public", "a-longer-one"].map(|text| Community::new(text).unwrap());
-        let lengths = Lengths::of(&communities, 16);
-        assert_eq!((lengths.resolution, lengths.echo), (14 + 28, 14 + 20 + 8 + 16));
-        let [public, longer] = lengths.first_question[..] else { panic!("{lengths:?}") };
-        assert_eq!(longer, public + 6);
-        assert!(public > 14 + 20 + 8 + 6 * 14 && lengths.further_question > 14 + 20 + 8 + 6 * 15, "{lengths:?}");
-        assert_eq!(lengths.further_questions, 3, "two full answers and the end");
-        assert_eq!(Lengths::of(&[], 0).first_question, Vec::<usize>::new());
+    fn communities(texts: &[&str]) -> Vec<Credential> {
+        texts.iter().map(|text| Credential::from(Community::new(text).unwrap())).collect()
+    }
+
+    fn user() -> Credential {
+        let password = |text| Passphrase::new(text).unwrap();
+        let user = User {
+            name: UserName::new("scout").unwrap(),
+            authentication: (AuthProtocol::Sha256, password("first-password")),
+            privacy: Some((PrivacyProtocol::Aes128, password("second-password"))),
+            context: ContextName::default(),
+        };
+        Credential { subnets: Vec::new(), access: credential::Access::User(user) }
     }
 
     #[test]
-    fn no_more_communities_are_counted_than_are_tried() {
-        let many: Vec<Community> = (0..20).map(|n| Community::new(&format!("community-{n}")).unwrap()).collect();
-        assert_eq!(Lengths::of(&many, 0).first_question.len(), 16);
+    fn lengths_are_those_of_the_frames() {
+        let lengths = Lengths::of(prepare(&communities(&["public", "a-longer-one"])), false, 16);
+        assert_eq!((lengths.resolution, lengths.echo), (14 + 28, 14 + 20 + 8 + 16));
+        let [public, longer] = lengths.first_questions[0][..] else { panic!("{lengths:?}") };
+        assert_eq!((lengths.first_questions.len(), longer), (1, public + 6));
+        assert!(public > 14 + 20 + 8 + 6 * 14 && lengths.further_question > 14 + 20 + 8 + 6 * 15, "{lengths:?}");
+        assert_eq!((lengths.further_questions, lengths.corrections), (3, 0), "two full answers and the end");
+        assert_eq!(Lengths::of(prepare(&[]), false, 0).first_questions, Vec::<Vec<usize>>::new());
+    }
+
+    #[test]
+    fn no_more_communities_are_tried_at_once_than_their_ids_can_tell_apart() {
+        let many: Vec<String> = (0..20).map(|n| format!("community-{n}")).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        let rounds = Lengths::of(prepare(&communities(&many)), false, 0).first_questions;
+        assert_eq!(rounds.iter().map(Vec::len).collect::<Vec<_>>(), [16, 4]);
+    }
+
+    #[test]
+    fn a_user_is_asked_after_the_engine_and_neighbours_are_three_tables_more() {
+        let mut credentials = vec![user()];
+        credentials.extend(communities(&["public"]));
+        let lengths = Lengths::of(prepare(&credentials), true, 8);
+        assert_eq!(lengths.first_questions.iter().map(Vec::len).collect::<Vec<_>>(), [1, 1, 1]);
+        let [engine, asked, public] = lengths.first_questions.concat()[..] else { panic!("{lengths:?}") };
+        assert!(engine < public && public < asked, "{lengths:?}");
+        assert_eq!((lengths.further_questions, lengths.corrections), (8, 3));
     }
 
     #[test]
