@@ -192,6 +192,7 @@ fn policy() -> Policy {
             interval: std::time::Duration::from_secs(300),
             missed_cycles_before_inactive: 3,
             protocols: Protocol::ALL.to_vec(),
+            neighbours: false,
             probing: Probing::default(),
         },
         lc_report_timeout: std::time::Duration::from_secs(900),

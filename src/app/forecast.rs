@@ -5,9 +5,9 @@ use rustix::thread::{CapabilitySet, capabilities};
 use serde::{Serialize, Serializer};
 
 use crate::algorithms::discovery::advice::too_long;
+use crate::algorithms::discovery::credentials;
 use crate::algorithms::discovery::forecast::{ASSUMED_ROWS, forecast, together};
 pub use crate::algorithms::discovery::forecast::{Course, Courses, LinkForecast, Traffic};
-use crate::algorithms::discovery::credentials::prepare;
 use crate::algorithms::discovery::plan::{LinkPlan, plan};
 use crate::algorithms::discovery::sweep::SweepSettings;
 use crate::app::config::{Config, ConfigError, Loaded, PolicySettings, Sources, load};
@@ -201,7 +201,7 @@ fn sweep_settings(config: &Config) -> SweepSettings {
     SweepSettings {
         protocols: config.policy.discovery.protocols.clone(),
         probing: config.policy.discovery.probing.clone(),
-        credentials: prepare(&config.security.preferred()),
+        credentials: credentials::prepare(&config.security.preferred()),
         neighbours: config.policy.discovery.neighbours,
         snmp_port: 0,
     }

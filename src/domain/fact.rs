@@ -225,6 +225,7 @@ named!(SnmpFailure, SnmpFailureError, "SNMP failure",
 
 /// An engine of SNMP v3, as an authenticated answer tells it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct SnmpEngine {
     /// Its name, which no other has.
     pub engine_id: EngineId,
@@ -246,6 +247,7 @@ named!(NeighbourProtocol, NeighbourProtocolError, "neighbour protocol", Lldp => 
 
 /// Who is on the other end of a link.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Neighbour {
     /// Who says so.
     pub protocol: NeighbourProtocol,

@@ -8,7 +8,8 @@ use pdsno::wire::icmp::{self, Echo};
 use pdsno::wire::ipv4::Heading;
 use pdsno::wire::mib;
 use pdsno::wire::oid::Oid;
-use pdsno::wire::snmp::{RequestId, Response, Value, decode_response, encode_get, encode_get_bulk};
+use pdsno::wire::snmp::pdu::{Pdu, Value};
+use pdsno::wire::snmp::{RequestId, decode_response, encode_get, encode_get_bulk};
 use pdsno::wire::udp::{self, Datagram};
 use proptest::prelude::*;
 
@@ -61,12 +62,12 @@ fn ask(fleet: &mut Fleet, host: &Host, message: &[u8]) -> Vec<(Duration, Vec<u8>
 }
 
 /// The response in the only frame.
-fn response(replies: &[(Duration, Vec<u8>)]) -> Response {
+fn response(replies: &[(Duration, Vec<u8>)]) -> Pdu {
     let [(_, frame)] = replies else { panic!("{} replies", replies.len()) };
     let Ok(Incoming::Udp { source_port: 161, destination_port: PORT, payload, .. }) = decode(frame) else {
         panic!("{frame:?}")
     };
-    decode_response(payload).unwrap()
+    decode_response(payload).unwrap().pdu
 }
 
 fn public() -> Community {
@@ -247,7 +248,7 @@ fn faulty_hosts_say_nothing_that_can_be_used_but_by_arp() {
             Ok(Incoming::Udp { source, payload, .. }) if source == address => decode_response(payload).ok(),
             _ => None,
         };
-        assert!(read.is_none_or(|response| response.request_id != 4_711), "{fault}");
+        assert!(read.is_none_or(|response| response.pdu.request_id != 4_711), "{fault}");
         let replies = who_has(&mut fleet, address);
         assert!(matches!(decode(&replies.last().unwrap().1), Ok(Incoming::Arp(_))));
         let noisy = fault.starts_with("--m") || fault.starts_with("--t");

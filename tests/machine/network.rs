@@ -62,6 +62,7 @@ impl Hosts {
                     system: SnmpSystem { sys_name: name, ..SnmpSystem::default() },
                     uptime: Some(SnmpUptime { uptime_seconds: up.as_secs() }),
                     interfaces: Some(vec![port]),
+                    ..SnmpAnswer::default()
                 }))
             }
         }

@@ -190,8 +190,8 @@ fn courses(addresses: usize, settings: &SweepSettings) -> Courses {
     let resolution = on_wire(lengths.resolution);
     let first: Vec<u64> = lengths.first_questions.iter().flatten().map(|frame| on_wire(*frame)).collect();
     let longest = first.iter().copied().max().unwrap_or(0);
-    let first_attempts =
-        Traffic { packets: first.len() as u64, octets: first.iter().sum() }.and(Traffic::of(lengths.corrections, longest));
+    let first_attempts = Traffic { packets: first.len() as u64, octets: first.iter().sum() }
+        .and(Traffic::of(lengths.corrections, longest));
     let table = Traffic::of(lengths.further_questions, on_wire(lengths.further_question));
     let rate = settings.probing.rate;
 
@@ -250,12 +250,12 @@ fn on_wire(frame: usize) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::algorithms::discovery::credentials::prepare;
     use crate::algorithms::discovery::plan::plan;
     use crate::domain::address::MacAddr;
+    use crate::domain::credential::Credential;
     use crate::domain::link::Link;
     use crate::domain::policy::Probing;
-    use crate::algorithms::discovery::credentials::prepare;
-    use crate::domain::credential::Credential;
     use crate::domain::secret::Community;
 
     fn settings(protocols: &[Protocol], communities: &[&str]) -> SweepSettings {

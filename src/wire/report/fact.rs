@@ -99,6 +99,8 @@ pub fn value_of(fact: &Fact) -> Option<Value> {
         Fact::SnmpSystem(value) => serde_json::to_value(value),
         Fact::SnmpUptime(value) => serde_json::to_value(value),
         Fact::SnmpInterfaces(value) => serde_json::to_value(value),
+        Fact::SnmpEngine(value) => serde_json::to_value(value),
+        Fact::Neighbours(value) => serde_json::to_value(value),
         Fact::TypeEvidence(value) | Fact::VendorEvidence(value) => serde_json::to_value(value),
         Fact::SilentAddresses(value) => serde_json::to_value(value),
         Fact::Withheld(_) => return None,
