@@ -12,11 +12,9 @@ pub const WINDOW: u64 = 8;
 /// More waiting items than this are replaced by a snapshot.
 pub const MOST_WAITING: u64 = 1_000;
 
-/// How long an acknowledgement is waited for.
+/// How long an acknowledgement is waited for at least. On top comes a wait that is drawn anew and grows
+/// while there is silence: many who reported at the same instant, and were not heard, do not do so again.
 pub const PATIENCE: Duration = Duration::from_secs(30);
-
-/// After so many waits of [`PATIENCE`] without progress, the further ones grow.
-const STEADY: u32 = 3;
 
 /// What of a stream is on its way. It is rebuilt from the stream's position: after a restart, nothing
 /// is known to be on its way.
@@ -25,7 +23,6 @@ pub struct Pace {
     /// All up to this one was sent, and not lost as far as is known.
     sent: StreamSeq,
     acknowledged: StreamSeq,
-    silences: u32,
     backoff: Backoff,
     /// Counted as by [`crate::domain::time::Clock::elapsed`].
     due: Option<Duration>,
@@ -35,7 +32,7 @@ impl Pace {
     /// Nothing is on its way; the seed is the controller's own.
     pub fn new(seed: u64) -> Self {
         let zero = StreamSeq::from_number(0);
-        Self { sent: zero, acknowledged: zero, silences: 0, backoff: Backoff::new(seed), due: None }
+        Self { sent: zero, acknowledged: zero, backoff: Backoff::new(seed), due: None }
     }
 
     /// After which item to go on, and how many may be sent now. `position` is what the store says, at
@@ -45,7 +42,6 @@ impl Pace {
         if self.due.is_some_and(|due| due <= now) {
             self.sent = self.acknowledged;
             self.due = None;
-            self.silences = self.silences.saturating_add(1);
         }
         let window = self.acknowledged.number().saturating_add(WINDOW);
         let room = window.min(position.last.number()).saturating_sub(self.sent.number());
@@ -56,8 +52,7 @@ impl Pace {
     pub fn sent(&mut self, seq: StreamSeq, now: Duration) {
         self.sent = self.sent.max(seq);
         if self.due.is_none() {
-            let wait = if self.silences < STEADY { PATIENCE } else { PATIENCE + self.backoff.wait() };
-            self.due = Some(now.saturating_add(wait));
+            self.due = Some(now.saturating_add(PATIENCE + self.backoff.wait()));
         }
     }
 
@@ -90,7 +85,6 @@ impl Pace {
     }
 
     fn answered(&mut self) {
-        self.silences = 0;
         self.backoff.reset();
         self.due = None;
     }
@@ -137,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn silence_is_waited_for_thirty_seconds_three_times_and_then_longer() {
+    fn silence_is_waited_for_thirty_seconds_and_then_longer_and_longer() {
         let mut pace = Pace::new(1);
         let mut now = at(0);
         let mut waits = Vec::new();
@@ -148,11 +142,24 @@ mod tests {
             waits.push(due - now);
             now = due;
         }
-        assert!(waits[..3].iter().all(|wait| *wait == PATIENCE), "{waits:?}");
-        assert!(waits[3..].iter().all(|wait| *wait >= PATIENCE && *wait <= PATIENCE + Backoff::CAP), "{waits:?}");
+        assert!(waits.iter().all(|wait| *wait >= PATIENCE && *wait <= PATIENCE + Backoff::CAP), "{waits:?}");
+        assert!(waits[0] < at(31) && waits[1] < at(32) && waits[2] < at(34), "{waits:?}");
         assert!(waits[20..].iter().any(|wait| *wait > at(60)), "{waits:?}");
         assert_eq!(send(&mut pace, position(3, 2), now), [3]);
-        assert_eq!(pace.due(), Some(now + PATIENCE));
+        assert!(pace.due().is_some_and(|due| due >= now + PATIENCE && due < now + at(31)), "it begins anew");
+    }
+
+    #[test]
+    fn fifty_that_were_not_heard_at_once_are_not_heard_at_once_again() {
+        let due = |seed| {
+            let mut pace = Pace::new(seed);
+            send(&mut pace, position(1, 0), at(0));
+            pace.due().unwrap().as_millis() / 100
+        };
+        let mut slots = [0; 10];
+        (0..50).for_each(|seed| slots[usize::try_from(due(seed) - 300).unwrap()] += 1);
+        // Each of the ten slots of the first second gets five on average, with a deviation of 2.1.
+        assert!(slots.iter().all(|slot| *slot <= 15), "{slots:?}");
     }
 
     #[test]
