@@ -300,7 +300,12 @@ fn shipped(name: &str) -> (PathBuf, String) {
 fn every_shipped_file_says_what_is_the_default() {
     let mut files = 0;
     for entry in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("config")).unwrap() {
-        let loaded = check_file(&entry.unwrap().path()).unwrap();
+        let path = entry.unwrap().path();
+        // Beside them are files for others: what is read by systemd is in a folder of its own.
+        if path.is_dir() {
+            continue;
+        }
+        let loaded = check_file(&path).unwrap();
         for (found, default) in loaded.rows().into_iter().zip(defaults().rows()) {
             match found.key {
                 "controller.region" if found.origin != Origin::Default => assert_eq!(found.value, "zone-A"),

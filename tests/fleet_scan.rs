@@ -112,6 +112,7 @@ fn expected_of(host: &Value) -> Seen {
     // A frame that is cut off is dropped before anybody sees that it is SNMP; what is malformed is
     // from an agent, unless it bears an id that nobody asked with.
     let reason = match () {
+        () if answers("snmp") && has("looping") => json!("table_loops"),
         () if answers("snmp") => Value::Null,
         () if !host["agent"].is_null() && has("malformed") && !has("truncated") => json!("malformed"),
         () if host["closed"] == true && !has("malformed") && !has("truncated") => json!("port_unreachable"),
