@@ -37,7 +37,7 @@ fn in_a_long_sweep(lab: &Lab, folder: &TempDir) -> Tested<Daemon> {
 
 fn wide() -> Tested<Lab> {
     let subnet = "10.0.0.0/16".parse::<Ipv4Net>()?;
-    Ok(Lab::start(&LabPlan { hosts: 3, snmp: 1, silent: 0, subnet, communities: Vec::new() })?)
+    Ok(Lab::start(&LabPlan { hosts: 3, snmp: 1, silent: 0, subnet, ..LabPlan::default() })?)
 }
 
 /// The types of all events, in order.

@@ -44,7 +44,7 @@ fn descriptors_and_threads_do_not_grow_with_hosts() -> Tested {
     /// up beside; fewer than hosts.
     const SOME: usize = 14;
     let subnet = "10.0.1.0/26".parse()?;
-    let lab = Lab::start(&LabPlan { hosts: 30, snmp: 4, silent: 2, subnet, communities: Vec::new() })?;
+    let lab = Lab::start(&LabPlan { hosts: 30, snmp: 4, silent: 2, subnet, ..LabPlan::default() })?;
     let folder = TempDir::new()?;
     let mut daemon = Daemon::start(&lab, &quiet("10.0.1.0/26", folder.path()))?;
     let count = |daemon: &Daemon, name: &str| -> Tested<usize> { Ok(fs::read_dir(daemon.proc(name))?.count()) };

@@ -150,10 +150,15 @@ CONF
 }
 
 # The modules that an inventory asks for: a tenth of the memory that snmpd takes with all of them.
-readonly AGENT_MODULES=system_mib,sysORTable,vacm_conf,vacm_context,snmp_mib,ifTable,ifXTable,interface,usmConf
+readonly AGENT_MODULES=snmpEngine,system_mib,sysORTable,vacm_conf,vacm_context,snmp_mib,ifTable,ifXTable,interface,usmConf
+
+folder_of() { # HOST, or one behind the router
+    if [[ -d $LAB/routed/$1 ]]; then echo "$LAB/routed/$1"; else echo "$LAB/hosts/$1"; fi
+}
 
 start_agent() { # HOST
-    local folder=$LAB/hosts/$1
+    local folder
+    folder=$(folder_of "$1")
     MIBS='' SNMPCONFPATH=$folder SNMP_PERSISTENT_DIR=$folder/state \
         nsenter --net="/run/netns/$1" setsid snmpd -f -C -c "$folder/agent.conf" -I "$AGENT_MODULES" -LF 3 "$folder/agent.log" \
         </dev/null >/dev/null 2>&1 &
@@ -163,15 +168,15 @@ start_agent() { # HOST
 
 agent_runs() { # HOST
     local pid
-    [[ -e $LAB/hosts/$1/agent.pid ]] && pid=$(<"$LAB/hosts/$1/agent.pid") && kill -0 "$pid" 2>/dev/null
+    [[ -e $(folder_of "$1")/agent.pid ]] && pid=$(<"$(folder_of "$1")/agent.pid") && kill -0 "$pid" 2>/dev/null
 }
 
 await_agent() { # HOST
     local pid deadline=$((SECONDS + 10))
-    pid=$(<"$LAB/hosts/$1/agent.pid")
+    pid=$(<"$(folder_of "$1")/agent.pid")
     # Local port 161 in hexadecimal, in the agent's own network namespace.
     until grep -q ':00A1 ' "/proc/$pid/net/udp" 2>/dev/null && [[ $(readlink "/proc/$pid/exe") == *snmpd ]]; do
-        agent_runs "$1" || fail 1 "snmpd of $1 ended: $(cat "$LAB/hosts/$1/agent.log" 2>&1)"
+        agent_runs "$1" || fail 1 "snmpd of $1 ended: $(cat "$(folder_of "$1")/agent.log" 2>&1)"
         ((SECONDS < deadline)) || fail 1 "snmpd of $1 did not open UDP port 161 in 10 s"
         sleep 0.005
     done
@@ -180,10 +185,10 @@ await_agent() { # HOST
 stop_agent() { # HOST
     local pid
     agent_runs "$1" || return 0
-    pid=$(<"$LAB/hosts/$1/agent.pid")
+    pid=$(<"$(folder_of "$1")/agent.pid")
     kill -KILL "$pid"
     while kill -0 "$pid" 2>/dev/null; do sleep 0.005; done
-    rm "$LAB/hosts/$1/agent.pid"
+    rm "$(folder_of "$1")/agent.pid"
 }
 
 await_forwarding() { # HOST…
@@ -194,4 +199,67 @@ await_forwarding() { # HOST…
             sleep 0.005
         done
     done
+}
+
+# --- a subnet behind a router ------------------------------------------------------------------
+
+# The router `gw` joins the switch; its other side is a bridge of its own, where r1, r2, … are. They are no hosts
+# of the verbs, which know the scanner's subnet only, but of `exec`, `snmp-stop` and `snmp-start`.
+build_router() {
+    local here there number address gateway links='' ports=''
+    here=$(number_address $((BASE + SCANNER + (BASE + SCANNER + 1 < LAST ? 1 : -1))))/$PREFIX
+    local near=$PREFIX
+    read_subnet "$ROUTED"
+    gateway=$(number_address $((BASE + 1))) there=$PREFIX
+    ip -batch - <<BATCH
+netns add gw
+link add gw netns switch type veth peer name eth0 netns gw address 00:00:0c:00:02:51
+BATCH
+    ip -n switch link set gw master switch0 up
+    in_host gw sh -c "$IPV6_OFF; echo 1 >/proc/sys/net/ipv4/ip_forward; exec ip -batch -" <<BATCH
+link set lo up
+link set eth0 up
+address add $here brd + dev eth0
+link add eth1 address 00:00:0c:00:02:01 type bridge stp_state 0 forward_delay 0 mcast_snooping 0
+link set eth1 up
+address add $gateway/$there brd + dev eth1
+BATCH
+    for ((number = 1; number <= BEHIND; number++)); do
+        links+="netns add r$number"$'\n'
+        links+="link add r$number netns gw type veth peer name eth0 netns r$number address 00:00:0c:00:03:$(printf %02x "$number")"$'\n'
+        ports+="link set r$number master eth1 up"$'\n'
+    done
+    ip -batch - <<<"${links%$'\n'}"
+    ip -n gw -batch - <<<"${ports%$'\n'}"
+    for ((number = 1; number <= BEHIND; number++)); do
+        address=$(number_address $((BASE + 1 + number)))
+        in_host "r$number" sh -c "$IPV6_OFF; exec ip -batch -" <<BATCH
+link set lo up
+link set eth0 up
+address add $address/$there brd + dev eth0
+route add default via $gateway
+BATCH
+    done
+    mkdir -p "$LAB/routed/gw" "$LAB/routed/r1"
+    routed_agent gw 1 router-of-the-lab
+    routed_agent r1 4 behind-the-router
+    ip route add "$ROUTED" via "${here%/*}"
+    await_forwarding gw
+    read_subnet "$SUBNET"
+}
+
+routed_agent() { # HOST NUMBER of a model SYSNAME
+    local oid services description folder
+    folder=$(folder_of "$1")
+    IFS='|' read -r _ _ oid services description < <(model_of "$2")
+    cat >"$folder/agent.conf" <<CONF
+agentAddress udp:161
+rocommunity public
+sysDescr $description
+sysObjectID $oid
+sysName $3
+sysServices $services
+CONF
+    start_agent "$1"
+    await_agent "$1"
 }

@@ -31,13 +31,15 @@ pub struct LabPlan {
     pub subnet: Ipv4Net,
     /// Communities other than `public`, and how many agents take each.
     pub communities: Vec<(String, u16)>,
+    /// A subnet behind the router `gw`, and how many devices are there.
+    pub routed: Option<(Ipv4Net, u16)>,
 }
 
 impl Default for LabPlan {
     /// Twelve hosts on 10.0.1.0/24, five with an agent, two silent.
     fn default() -> Self {
         let subnet = Ipv4Net::new_assert(Ipv4Addr::new(10, 0, 1, 0), 24);
-        Self { hosts: 12, snmp: 5, silent: 2, subnet, communities: Vec::new() }
+        Self { hosts: 12, snmp: 5, silent: 2, subnet, communities: Vec::new(), routed: None }
     }
 }
 
@@ -270,6 +272,9 @@ impl LabPlan {
         let mut options: Vec<String> =
             numbers.iter().flat_map(|(name, number)| [(*name).to_owned(), number.to_string()]).collect();
         options.extend(["--subnet".to_owned(), self.subnet.to_string()]);
+        if let Some((subnet, count)) = self.routed {
+            options.extend(["--routed".to_owned(), format!("{subnet}:{count}")]);
+        }
         for (community, count) in &self.communities {
             options.extend(["--community".to_owned(), format!("{community}:{count}")]);
         }

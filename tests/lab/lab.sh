@@ -30,6 +30,8 @@ lab.sh - a made network on one machine, gone when its command ends
   --silent N       of these, answering nothing but ARP: the last N (2)
   --community C:N  the last N agents take community C instead of public
   --subnet CIDR    their subnet (10.0.1.0/24); the scanner has its address 250, or the last one
+  --routed CIDR:N  a second subnet with N devices, the first of them with an agent, behind the router `gw`: it has the
+                   first address there and address 251 here, or the last but one, and an agent of its own
 
 Inside a lab:
   lab.sh truth                          every device as the kernel has it, as JSON
@@ -39,7 +41,7 @@ Inside a lab:
   lab.sh readdress HOST ADDRESS         another address on the same interface
   lab.sh alias HOST ADDRESS             one more address on the same interface
   lab.sh snmp-stop HOST | snmp-start HOST
-  lab.sh exec HOST CMD...               run CMD on the device
+  lab.sh exec HOST CMD...               run CMD on the device, or on gw; devices behind it are r1, r2, …
 
 Exit codes: 1 a step failed, 2 bad usage, 3 this machine permits no namespaces, 4 a tool is missing.
 USAGE
@@ -59,7 +61,7 @@ source "$here/devices.sh"
 source "$here/verbs.sh"
 
 read_options() {
-    HOSTS=12 SNMP=5 SILENT=2 SUBNET=10.0.1.0/24 COMMUNITIES=() CMD=()
+    HOSTS=12 SNMP=5 SILENT=2 SUBNET=10.0.1.0/24 ROUTED='' BEHIND=0 COMMUNITIES=() CMD=()
     while (($#)); do
         case $1 in
             --) CMD=("${@:2}"); break ;;
@@ -69,6 +71,10 @@ read_options() {
                 printf -v "${name^^}" '%d' "$((10#$2))"
                 shift 2 ;;
             --subnet) SUBNET=${2-}; shift 2 || fail 2 "--subnet needs a value" ;;
+            --routed)
+                [[ ${2-} =~ ^([0-9.]+/[0-9]+):([0-9]{1,3})$ ]] || fail 2 "--routed needs CIDR:COUNT, not '${2-}'"
+                ROUTED=${BASH_REMATCH[1]} BEHIND=$((10#${BASH_REMATCH[2]}))
+                shift 2 ;;
             --community)
                 [[ ${2-} =~ ^[A-Za-z0-9_-]+:[0-9]{1,5}$ ]] || fail 2 "--community needs NAME:COUNT, not '${2-}'"
                 COMMUNITIES+=("$2")
@@ -76,9 +82,13 @@ read_options() {
             *) fail 2 "unknown option '$1'; see lab.sh help" ;;
         esac
     done
+    if [[ -n $ROUTED ]]; then
+        read_subnet "$ROUTED"
+        ((BEHIND >= 1 && BEHIND <= LAST - BASE - 2)) || fail 2 "$ROUTED has no room for $BEHIND hosts and the router"
+    fi
     read_subnet "$SUBNET"
     ((HOSTS >= 1 && HOSTS <= MOST_HOSTS)) || fail 2 "--hosts $HOSTS is not between 1 and $MOST_HOSTS"
-    ((HOSTS <= LAST - BASE - 2)) || fail 2 "$SUBNET has no room for $HOSTS hosts and the scanner"
+    ((HOSTS <= LAST - BASE - 2 - (BEHIND > 0))) || fail 2 "$SUBNET has no room for $HOSTS hosts and the scanner"
     ((SNMP + SILENT <= HOSTS)) || fail 2 "--snmp $SNMP and --silent $SILENT are more than --hosts $HOSTS"
 }
 
@@ -121,6 +131,7 @@ inside() { # run|hold OPTIONS…
     echo "$SUBNET" >"$LAB/subnet"
     build_switch
     make_hosts < <(plan_hosts)
+    [[ -z $ROUTED ]] || build_router
     await_forwarding lab0
     trap : INT
     if [[ $form == hold ]]; then

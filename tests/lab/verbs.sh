@@ -81,20 +81,25 @@ verb_alias() { # HOST ADDRESS
     ip -n "$1" address add "$2/$PREFIX" dev eth0
 }
 
+# Also one behind the router.
+need_any() { # HOST
+    [[ -n ${1-} && -e /run/netns/$1 && $1 != switch ]] || need_host "$@"
+}
+
 verb_snmp-stop() { # HOST
-    need_host "$@"
+    need_any "$@"
     stop_agent "$1"
 }
 
 verb_snmp-start() { # HOST
-    need_host "$@"
-    [[ -e $LAB/hosts/$1/agent.conf ]] || fail 2 "$1 has no agent; its kind is $(<"$LAB/hosts/$1/kind")"
+    need_any "$@"
+    [[ -e $(folder_of "$1")/agent.conf ]] || fail 2 "$1 has no agent; its kind is $(<"$LAB/hosts/$1/kind")"
     agent_runs "$1" || start_agent "$1"
     await_agent "$1"
 }
 
 verb_exec() { # HOST CMD…
-    need_host "$@"
+    need_any "$@"
     (($# > 1)) || fail 2 "'exec' needs a command"
     exec nsenter --net="/run/netns/$1" "${@:2}"
 }
