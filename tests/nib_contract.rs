@@ -77,6 +77,8 @@ contract! {
         an_address_is_matched_whole,
         an_address_in_dispute_has_all_its_devices,
         addresses_that_are_not_ascending_are_refused,
+        a_device_that_is_removed_is_gone_with_its_facts_and_its_number_stays_used,
+        a_device_is_removed_from_its_version_only,
         any_text_is_kept_as_it_is,
         the_largest_and_smallest_numbers_are_kept,
         a_round_trip_of_centuries_is_refused;
@@ -167,6 +169,7 @@ contract! {
         a_stream_never_goes_back,
         of_many_that_race_to_apply_an_item_exactly_one_does,
         a_sighting_is_of_a_device_that_exists,
+        a_device_that_somebody_below_told_of_cannot_be_removed,
         a_sighting_replaces_what_was_told_and_may_move,
         sightings_are_asked_for_by_device_and_by_reporter,
         a_snapshot_of_five_thousand_sightings_is_one_commit;

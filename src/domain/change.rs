@@ -36,6 +36,14 @@ pub enum Change {
         /// How fast.
         rtt: Option<Duration>,
     },
+    /// A device turned out to be another one: its row goes, with its facts. Its number is not given
+    /// again. A device that a controller below told of cannot go.
+    RemoveDevice {
+        /// The device.
+        id: DeviceId,
+        /// The version that was read.
+        version: Version,
+    },
     /// A fact of a device that exists, also when it is inserted earlier in the same commit. A fact
     /// that is older than the stored one of the same device, kind and source changes nothing; one
     /// of the same time replaces it.

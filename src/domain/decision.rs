@@ -63,6 +63,7 @@ impl EventType {
             | Self::DeviceUpdated
             | Self::DeviceInactive
             | Self::AgentRestarted
+            | Self::DeviceMerged
             | Self::DeviceLcReassigned
             | Self::ControllerValidationFailed
             | Self::LogOpened

@@ -74,6 +74,8 @@ pub enum EventType {
     DeviceInactive,
     /// A device's SNMP agent has started again since it was last heard.
     AgentRestarted,
+    /// A device turned out to be another one, which has its row now.
+    DeviceMerged,
     /// Two devices answered for one address.
     AnomalyDuplicateAddress,
     /// A controller was given a name and a certificate.
@@ -192,6 +194,7 @@ named!(EventType, EventTypeError, "event type",
     DeviceUpdated => "DEVICE_UPDATED",
     DeviceInactive => "DEVICE_INACTIVE",
     AgentRestarted => "AGENT_RESTARTED",
+    DeviceMerged => "DEVICE_MERGED",
     AnomalyDuplicateAddress => "ANOMALY_DUPLICATE_ADDRESS",
     ControllerValidated => "CONTROLLER_VALIDATED",
     ControllerRejected => "CONTROLLER_REJECTED",

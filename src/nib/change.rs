@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::domain::device::{Device, Version};
+use crate::domain::device::{Device, DeviceId, Version};
 use crate::nib::{Change, NibError};
 
 /// The highest device number: the one above it must exist, for it is the next to be given away.
@@ -53,9 +53,14 @@ impl Change {
             Self::Stream(change) => stream::validate(change),
             Self::PutSighting(sighting) => numbered("a report", sighting.told_by.number()),
             Self::PutPolicy(policy) => numbered("a policy", policy.version.number()),
-            Self::DropSighting { .. } | Self::Log(_) => Ok(()),
+            Self::RemoveDevice { .. } | Self::DropSighting { .. } | Self::Log(_) => Ok(()),
         }
     }
+}
+
+/// Why a device cannot go: a row of it is somebody else's.
+pub(in crate::nib) fn told_of(id: DeviceId) -> NibError {
+    NibError::Invalid { detail: format!("a controller below told of {id}, which therefore cannot be removed") }
 }
 
 fn validate_device(device: &Device) -> Result<(), NibError> {

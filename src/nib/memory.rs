@@ -19,6 +19,7 @@ use crate::domain::event::{Event, EventSeq, EventType};
 use crate::domain::fact::{FactKind, FactRow, FactVersions};
 use crate::domain::log::Sealer;
 use crate::domain::number::Epoch;
+use crate::nib::change::told_of;
 use crate::nib::memory::devices::Devices;
 use crate::nib::memory::journal::{Journal, List};
 use crate::nib::memory::log::Log;
@@ -89,6 +90,10 @@ impl State {
                     device.rtt = *rtt;
                     device.missed_cycles = 0;
                 })
+            }
+            Change::RemoveDevice { id, version } => {
+                self.devices.expect(*id, *version)?;
+                if self.streams.tells_of(*id) { Err(told_of(*id)) } else { self.devices.remove(*id, *version) }
             }
             Change::PutFact(fact) => self.devices.put_fact(fact),
             Change::Append(event) => {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use pdsno::domain::device::{Device, DeviceStatus, DeviceType, Version};
+use pdsno::domain::fact::{Fact, FactRow, SnmpUptime};
 use pdsno::domain::protocol::Protocol;
 use pdsno::domain::time::Timestamp;
 use pdsno::nib::{Change, Row};
@@ -357,5 +358,39 @@ pub fn a_round_trip_of_centuries_is_refused(mut nib: Nib) {
     invalid(nib.commit([Change::UpdateDevice(Device { rtt, ..device(1) })]));
     let (last_seen, methods) = (at(1), vec![]);
     invalid(nib.commit([Change::TouchDevice { id: id(1), version: Version::FIRST, last_seen, methods, rtt }]));
+    assert_eq!(nib.device(1), device(1));
+}
+
+pub fn a_device_that_is_removed_is_gone_with_its_facts_and_its_number_stays_used(mut nib: Nib) {
+    let fact = |number| {
+        let fact = Fact::SnmpUptime(SnmpUptime { uptime_seconds: 42 });
+        let source = "10.0.0.1".to_owned();
+        Change::PutFact(FactRow {
+            device: id(number),
+            fact,
+            source,
+            protocol: Some(Protocol::Snmp),
+            observed_at: at(0),
+            observer: None,
+        })
+    };
+    nib.write([insert(1), insert(2), fact(1), fact(2)]);
+    nib.write([Change::RemoveDevice { id: id(1), version: Version::FIRST }]);
+    assert_eq!(nib.reader.device(id(1)).unwrap(), None);
+    assert_eq!(nib.reader.device_by_mac(mac(1)).unwrap(), None);
+    let left: Vec<_> = nib.reader.facts(id(1), id(2)).unwrap().iter().map(|row| row.device).collect();
+    assert_eq!(left, [id(2)]);
+    assert_eq!(conflict(nib.commit([insert(1)])), (Row::Device(id(1)), None, None));
+    let heir = Device { mac: Some(mac(1)), ..device(2) };
+    nib.write([Change::UpdateDevice(heir)]);
+    assert_eq!(nib.device(2).mac, Some(mac(1)), "its hardware address is free");
+}
+
+pub fn a_device_is_removed_from_its_version_only(mut nib: Nib) {
+    nib.write([insert(1)]);
+    let removal = |number, version| Change::RemoveDevice { id: id(number), version };
+    let stale = conflict(nib.commit([removal(1, SECOND)]));
+    assert_eq!(stale, (Row::Device(id(1)), Some(SECOND), Some(Version::FIRST)));
+    assert_eq!(not_found(nib.commit([removal(2, Version::FIRST)])), Row::Device(id(2)));
     assert_eq!(nib.device(1), device(1));
 }

@@ -1,6 +1,7 @@
 //! What goes up until it is acknowledged, and what comes from below once and in order.
 
 use pdsno::domain::controller::ControllerId;
+use pdsno::domain::device::Version;
 use pdsno::domain::fact::{FactKind, FactVersions};
 use pdsno::domain::number::StreamSeq;
 use pdsno::domain::stream::{OutboxItem, Sighting, Stream, StreamChange, StreamPosition};
@@ -219,6 +220,17 @@ pub fn a_sighting_is_of_a_device_that_exists(mut nib: Nib) {
     assert_eq!(nib.reader.sighting(&lc(2), id(7)).unwrap(), None);
     assert!(invalid(nib.commit([put(&Sighting { told_by: seq(0), ..sighting(1, 7, 1) })])).contains("report"));
     assert!(invalid(nib.commit([put(&Sighting { told_by: LAST, ..sighting(1, 7, 1) })])).contains("report"));
+}
+
+pub fn a_device_that_somebody_below_told_of_cannot_be_removed(mut nib: Nib) {
+    nib.write([insert(1), put(&sighting(1, 7, 1))]);
+    let removal = |version| Change::RemoveDevice { id: id(1), version };
+    assert!(invalid(nib.commit([append(1), removal(Version::FIRST)])).contains("cannot be removed"));
+    assert_eq!(nib.next_event(), 1);
+    let stale = nib.commit([removal(Version::FIRST.next())]);
+    assert!(matches!(stale, Err(pdsno::nib::NibError::Conflict { .. })), "{stale:?}");
+    nib.write([drop_of(1, 7), removal(Version::FIRST)]);
+    assert_eq!(nib.reader.device(id(1)).unwrap(), None);
 }
 
 pub fn a_sighting_replaces_what_was_told_and_may_move(mut nib: Nib) {

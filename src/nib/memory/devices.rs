@@ -58,8 +58,18 @@ impl Devices {
         Ok(())
     }
 
+    /// Takes away the row of this version, with its facts.
+    pub(super) fn remove(&mut self, id: DeviceId, version: Version) -> Result<(), NibError> {
+        let mac = self.expect(id, version)?.mac;
+        mac.into_iter().for_each(|mac| self.by_mac.remove(&mac));
+        let facts: Vec<_> = self.facts.keys().filter(|(device, ..)| *device == id).cloned().collect();
+        facts.iter().for_each(|key| self.facts.remove(key));
+        self.rows.remove(&id);
+        Ok(())
+    }
+
     /// The row of this version.
-    fn expect(&self, id: DeviceId, version: Version) -> Result<&Device, NibError> {
+    pub(super) fn expect(&self, id: DeviceId, version: Version) -> Result<&Device, NibError> {
         let row = Row::Device(id);
         match self.rows.get(&id) {
             None => Err(NibError::NotFound(row)),

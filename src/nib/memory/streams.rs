@@ -92,6 +92,11 @@ impl Streams {
         self.sightings.put(key, sighting.clone());
     }
 
+    /// Whether a controller below told of the device.
+    pub(super) fn tells_of(&self, device: DeviceId) -> bool {
+        self.by_device.get(&device).is_some_and(|tellers| !tellers.is_empty())
+    }
+
     pub(super) fn drop_sighting(&mut self, key: &(ControllerId, DeviceId)) {
         if let Some(device) = self.sightings.get(key).map(|sighting| sighting.device) {
             let mut tellers = self.by_device.get(&device).cloned().unwrap_or_default();

@@ -6,6 +6,7 @@ use crate::domain::device::{Device, DeviceId, Version};
 use crate::domain::event::{EventSeq, NewEvent};
 use crate::domain::fact::{Fact, FactRow};
 use crate::domain::log::Sealer;
+use crate::nib::change::told_of;
 use crate::nib::sqlite::error::{Lost, nib_error};
 use crate::nib::sqlite::log;
 use crate::nib::sqlite::sealing::Sealing;
@@ -196,6 +197,7 @@ impl<'c> Session<'c> {
                 ])?;
                 self.expect_one(changed, *id, *version)
             }
+            Change::RemoveDevice { id, version } => self.remove_device(*id, *version),
             Change::PutFact(fact) => self.put_fact(fact),
             Change::Append(event) => self.append(event),
             Change::Registry(change) => registry::write(self.connection, self.now, change),
@@ -227,6 +229,19 @@ impl<'c> Session<'c> {
             .execute(&[&row.params()[..], &[&expected]].concat()[..])
             .map_err(|error| taken_mac(error, device, Some(device.version)))?;
         self.expect_one(changed, device.id, device.version)
+    }
+
+    fn remove_device(&self, id: DeviceId, version: Version) -> Result<(), Refused> {
+        self.connection.prepare_cached("DELETE FROM device_facts WHERE device = ?1")?.execute([id.number()])?;
+        let removed = self
+            .connection
+            .prepare_cached("DELETE FROM devices WHERE number = ?1 AND version = ?2")?
+            .execute([id.number(), version.number()]);
+        match removed {
+            Ok(changed) => self.expect_one(changed, id, version),
+            Err(error) if violates(&error, ffi::SQLITE_CONSTRAINT_FOREIGNKEY) => Err(told_of(id).into()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     fn put_fact(&mut self, row: &FactRow) -> Result<(), Refused> {
