@@ -33,3 +33,4 @@ pub mod socket;
 pub mod support;
 pub mod tiers;
 pub mod user;
+pub mod ways;

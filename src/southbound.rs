@@ -1,6 +1,11 @@
-//! Layer 2: what touches the network below: interfaces, raw frames, the SNMP socket.
+//! Layer 2: what touches the network below: interfaces, raw frames, ordinary sockets, the kernel's
+//! neighbour table.
 
 pub mod carrier;
+pub mod echo_socket;
+pub mod error_queue;
 pub mod filter;
 pub mod interfaces;
+pub mod neighbours;
 pub mod packet_socket;
+pub mod routes;

@@ -22,6 +22,8 @@ mod named_subnet;
 mod output;
 #[path = "discovery/plan.rs"]
 mod plan;
+#[path = "discovery/routed.rs"]
+mod routed;
 #[path = "discovery/selection.rs"]
 mod selection;
 #[path = "discovery/site.rs"]

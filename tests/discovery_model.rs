@@ -140,7 +140,7 @@ impl Nib {
     fn decide(&self, cycle: &Cycle, limit: u32, now: Timestamp) -> Delta {
         let host = |(who, address): &(u8, u8)| HostObservation {
             address: ip(*address),
-            mac: mac(*who),
+            mac: Some(mac(*who)),
             methods: vec![Protocol::Arp],
             rtt: None,
             snmp: None,
@@ -149,7 +149,7 @@ impl Nib {
             .devices()
             .into_iter()
             .map(|device| KnownDevice { facts: self.reader.facts(device.id, device.id).unwrap(), device });
-        let asked = AddressSet::new(&["10.0.1.0/24".parse().unwrap()]);
+        let asked = AddressSet::new(&["10.0.1.0/24".parse().unwrap()]).into();
         let context = Context {
             now,
             actor: &ControllerId::standalone(),

@@ -1,5 +1,6 @@
 //! A network segment that is made up: everybody on it answers ARP at once.
 
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -28,7 +29,7 @@ impl Segment {
         let [_, high, middle, low] = number.to_be_bytes();
         HostObservation {
             address: Ipv4Addr::from(u32::from(self.network).wrapping_add(number)),
-            mac: MacAddr::new([0x00, 0x1b, 0x54, high, middle, low]),
+            mac: Some(MacAddr::new([0x00, 0x1b, 0x54, high, middle, low])),
             methods: vec![Protocol::Arp],
             rtt: Some(Duration::from_micros(300)),
             snmp: None,
@@ -41,8 +42,9 @@ impl Sweep for Segment {
         let hosts: Vec<_> = (1..=self.hosts.load(Ordering::Relaxed)).map(|number| self.host(number)).collect();
         let stats =
             [Protocol::Arp, Protocol::Icmp, Protocol::Snmp].map(|protocol| (protocol, ProtocolStats::default()));
-        let outcome = LinkOutcome { targets: hosts.len().max(254), hosts, stats, failed: None };
-        let asked = vec![AddressSet::new(&order.subnets)];
+        let outcome =
+            LinkOutcome { targets: hosts.len().max(254), hosts, stats, failed: None, unreached: BTreeSet::new() };
+        let asked = vec![AddressSet::new(&order.subnets).into()];
         let (tell, answer) = oneshot::channel();
         tell.send(Ok(Swept { outcomes: vec![outcome], asked, cancelled: false })).map_err(|_| SweepError::Ended)?;
         Ok(answer)

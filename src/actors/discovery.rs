@@ -247,7 +247,11 @@ impl DiscoveryActor {
                     "discovery cycle ended"
                 );
                 for (protocol, stats) in &report.protocols {
-                    if let Some(reason) = &stats.error {
+                    let Some(reason) = &stats.error else { continue };
+                    // What cannot be used for want of a right is told once, at the start.
+                    if stats.sent == 0 && report.completeness == Completeness::Complete {
+                        info!(%protocol, reason, "protocol not used");
+                    } else {
                         warn!(%protocol, reason, "protocol could not be used");
                     }
                 }

@@ -4,7 +4,7 @@
 //!   DiscoveryActor ──Order──► sweeper thread ──Swept──► DiscoveryActor
 //!                                 │  ▲
 //!                                 ▼  │ frames
-//!                                links
+//!                         links, and the kernel's own stack
 //! ```
 
 use std::sync::Arc;
@@ -16,14 +16,17 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use crate::algorithms::discovery::credentials::PreparedCredential;
-use crate::algorithms::discovery::plan::{LinkPlan, PlanError, plan};
-use crate::algorithms::discovery::sweep::{LinkOutcome, LinkSweep, Step, SweepProgress, SweepSettings};
+use crate::algorithms::discovery::observation::Asked;
+use crate::algorithms::discovery::plan::{PlanError, Plans, plan};
+use crate::algorithms::discovery::sweep::{
+    DeliveryError, LinkOutcome, LinkSweep, SNMP_PORT, Step, SweepProgress, SweepSettings,
+};
 use crate::domain::link::Link;
 use crate::domain::policy::Probing;
 use crate::domain::protocol::Protocol;
 use crate::domain::subnet::{AddressSet, Subnet};
 use crate::domain::time::Clock;
-use crate::southbound::carrier::{Carrier, CarrierError};
+use crate::southbound::carrier::{Addressee, Carrier, CarrierError, Handed};
 
 /// What is to be swept, and how.
 #[derive(Debug, Clone)]
@@ -47,10 +50,10 @@ pub struct SweepOrder {
 /// What a sweep saw.
 #[derive(Debug)]
 pub struct Swept {
-    /// Link by link.
+    /// Link by link, then what went through the kernel.
     pub outcomes: Vec<LinkOutcome>,
-    /// The addresses that were asked on links that worked: their silence means something.
-    pub asked: Vec<AddressSet>,
+    /// The addresses that were asked on ways that worked: their silence means something.
+    pub asked: Vec<Asked>,
     /// Whether the sweep was ended before its time; then silence means nothing.
     pub cancelled: bool,
 }
@@ -192,6 +195,10 @@ fn work(
 ) {
     while let Ok(Job { order, reply }) = jobs.recv() {
         let plans = plan(&order.subnets, order.interface.as_deref(), &find_links());
+        let plans = plans.map(|plans| match carrier.without_frames() {
+            Some(reason) => plans.without_frames(reason),
+            None => plans,
+        });
         let swept = plans.map(|plans| sweep(plans, &order, carrier, find_links, clock, cancel, progress));
         // Whoever asked may be gone; then nobody wants to know.
         let _told = reply.send(swept.map_err(SweepError::from));
@@ -212,12 +219,16 @@ const FRAME: usize = 2_048;
 /// The longest UDP datagram.
 const DATAGRAM: usize = 65_535;
 
-/// Sweeps all links at once: sends what is due, reads what came, waits, until all are done.
+/// How long after an answer its host is looked for in the neighbour table, at the latest.
+const NEIGHBOURS_EVERY: Duration = Duration::from_secs(1);
+
+/// Sweeps all links and what goes through the kernel at once: sends what is due, reads what came,
+/// waits, until all are done.
 ///
 /// Frames leave without an error on a link that has no carrier, so it is asked of the interfaces
 /// themselves, before and after, whether silence means anything.
 pub fn sweep(
-    plans: Vec<LinkPlan>,
+    plans: Plans,
     order: &SweepOrder,
     carrier: &mut impl Carrier,
     find_links: &dyn Fn() -> Vec<Link>,
@@ -233,16 +244,23 @@ pub fn sweep(
         neighbours: order.neighbours,
         snmp_port: carrier.snmp_port(),
     };
-    let links: Vec<Link> = plans.iter().map(|plan| plan.link.clone()).collect();
-    let target_sets: Vec<AddressSet> = plans.iter().map(|plan| plan.targets.clone()).collect();
-    let begun = carrier.begin(&links);
-    let lane = |(number, plan): (u64, LinkPlan)| Lane {
-        link: plan.link.clone(),
-        sweep: LinkSweep::new(plan, settings.clone(), order.seed.wrapping_add(number)),
-        frame: Vec::new(),
-        held: None,
-    };
-    let mut run = Run { lanes: (0..).zip(plans).map(lane).collect(), buffer: vec![0; DATAGRAM] };
+    let links: Vec<Link> = plans.links.iter().map(|plan| plan.link.clone()).collect();
+    let by_link = plans.links.iter().map(|plan| (plan.targets.clone(), true));
+    let sets: Vec<(AddressSet, bool)> =
+        by_link.chain(plans.kernel.iter().map(|plan| (plan.targets.clone(), false))).collect();
+    let begun = carrier.begin(&links, plans.kernel.is_some());
+    let seed = |number: u64| order.seed.wrapping_add(number);
+    let by_frames = (0..).zip(plans.links).map(|(number, plan)| {
+        let link = plan.link.clone();
+        Lane::new(Some(link), LinkSweep::new(plan, settings.clone(), seed(number)))
+    });
+    // Others on this host need entries of the neighbour table, too.
+    let neighbours = carrier.neighbour_limit() / 2;
+    let through_kernel = plans.kernel.map(|plan| {
+        Lane::new(None, LinkSweep::through_kernel(plan, neighbours, settings.clone(), seed(links.len() as u64)))
+    });
+    let lanes = by_frames.chain(through_kernel).collect();
+    let mut run = Run { lanes, buffer: vec![0; DATAGRAM], neighbours_at: NEIGHBOURS_EVERY };
     for (lane, begun) in run.lanes.iter_mut().zip(begun) {
         if let Err(error) = begun {
             lane.fail(text(&error));
@@ -262,29 +280,40 @@ pub fn sweep(
         carrier.wait(wait.saturating_sub(clock.elapsed().saturating_sub(start)).min(ATTENTION));
     }
     progress.show(&run.lanes);
+    run.look_for_neighbours(carrier);
     carrier.end();
     run.leave_dead_links(&find_links());
     let outcomes: Vec<LinkOutcome> = run.lanes.into_iter().map(|lane| lane.sweep.finish()).collect();
-    let worked = outcomes.iter().map(|outcome| outcome.failed.is_none() && !cancelled);
-    let asked = target_sets.into_iter().zip(worked).filter(|(_, worked)| *worked).map(|(set, _)| set).collect();
-    Swept { outcomes, asked, cancelled }
+    let asked = sets.into_iter().zip(&outcomes).filter(|(_, outcome)| outcome.failed.is_none() && !cancelled);
+    let asked = asked.map(|((addresses, by_arp), outcome)| {
+        let unreached = outcome.unreached.clone();
+        Asked { addresses, unreached, by_arp }
+    });
+    Swept { asked: asked.collect(), outcomes, cancelled }
 }
 
 struct Run {
     lanes: Vec<Lane>,
     buffer: Vec<u8>,
+    /// When the neighbour table is looked at next.
+    neighbours_at: Duration,
 }
 
-/// One link, and what is under way to it.
+/// One way, and what is under way on it.
 struct Lane {
-    link: Link,
+    /// The link; none through the kernel.
+    link: Option<Link>,
     sweep: LinkSweep,
     frame: Vec<u8>,
-    /// Since when the frame has not been taken, because the link's queue is full.
-    held: Option<Duration>,
+    /// The step that has not been taken yet because a queue is full, and since when.
+    held: Option<(Step, Duration)>,
 }
 
 impl Lane {
+    fn new(link: Option<Link>, sweep: LinkSweep) -> Self {
+        Self { link, sweep, frame: Vec::new(), held: None }
+    }
+
     fn fail(&mut self, reason: String) {
         self.held = None;
         self.sweep.fail(reason);
@@ -293,19 +322,33 @@ impl Lane {
     /// Sends all that may leave now; tells until when nothing is to be sent, `None` at the end.
     fn send(&mut self, place: usize, now: Duration, carrier: &mut impl Carrier) -> Option<Duration> {
         loop {
-            if self.held.is_none() {
-                match self.sweep.next(now, &mut self.frame) {
-                    Step::Send => {}
-                    Step::Wait(until) => return Some(until),
-                    Step::Done => return None,
+            let (step, since) = match self.held {
+                Some((step, since)) => (step, Some(since)),
+                None => (self.sweep.next(now, &mut self.frame), None),
+            };
+            let handed = match step {
+                Step::Wait(until) => return Some(until),
+                Step::Done => return None,
+                Step::Send => {
+                    carrier.send(place, &self.frame).map(|taken| if taken { Handed::Taken } else { Handed::Full })
                 }
-            }
-            match carrier.send(place, &self.frame) {
-                Ok(true) => self.held = None,
-                Ok(false) if now.saturating_sub(*self.held.get_or_insert(now)) < QUEUE_STUCK => {
+                Step::SendEcho(to) => carrier.send_through_kernel(Addressee::Host(to), &self.frame),
+                Step::SendSnmp(to) => carrier.send_through_kernel(Addressee::Agent(to, SNMP_PORT), &self.frame),
+            };
+            match handed {
+                Ok(Handed::Taken) => self.held = None,
+                Ok(Handed::NoRoute) => {
+                    self.held = None;
+                    self.sweep.on_no_route(step);
+                }
+                Ok(Handed::Full) if now.saturating_sub(since.unwrap_or(now)) < QUEUE_STUCK => {
+                    self.held = Some((step, since.unwrap_or(now)));
                     return Some(now + QUEUE_FULL);
                 }
-                Ok(false) => self.fail(format!("the queue of {} stays full", self.link.name)),
+                Ok(Handed::Full) => {
+                    let stuck = self.link.as_ref().map_or("the kernel's IP stack", |link| &link.name);
+                    self.fail(format!("the queue of {stuck} stays full"));
+                }
                 Err(error) => self.fail(text(&error)),
             }
         }
@@ -316,14 +359,17 @@ impl Run {
     /// Gives up the links that, by what the interfaces are now, carry nothing.
     fn leave_dead_links(&mut self, now: &[Link]) {
         for lane in &mut self.lanes {
-            if !now.iter().any(|link| link.index == lane.link.index && link.running) {
-                lane.fail(format!("{} is down or has no carrier", lane.link.name));
+            let Some(dead) = &lane.link else { continue };
+            if !now.iter().any(|link| link.index == dead.index && link.running) {
+                let reason = format!("{} is down or has no carrier", dead.name);
+                lane.fail(reason);
             }
         }
     }
 
     fn receive(&mut self, now: Duration, carrier: &mut impl Carrier) {
-        for (place, lane) in self.lanes.iter_mut().enumerate() {
+        let by_frames = self.lanes.iter_mut().enumerate().filter(|(_, lane)| lane.link.is_some());
+        for (place, lane) in by_frames {
             for _ in 0..AT_ONCE {
                 match carrier.receive(place, self.buffer.get_mut(..FRAME).unwrap_or_default()) {
                     Ok(Some(frame)) => lane.sweep.on_frame(now, frame),
@@ -339,9 +385,35 @@ impl Run {
             let Some((from, datagram)) = carrier.receive_datagram(&mut self.buffer) else { break };
             self.lanes.iter_mut().for_each(|lane| lane.sweep.on_datagram(now, from, datagram));
         }
+        self.receive_through_kernel(now, carrier);
     }
 
-    /// Sends on all links; tells until when nothing is to be sent on any, `None` at the end of all.
+    fn receive_through_kernel(&mut self, now: Duration, carrier: &mut impl Carrier) {
+        let Some(lane) = self.lanes.last_mut().filter(|lane| lane.link.is_none()) else { return };
+        for _ in 0..AT_ONCE {
+            let Some((from, message)) = carrier.receive_echo(&mut self.buffer) else { break };
+            lane.sweep.on_echo_reply(now, from, message);
+        }
+        for _ in 0..AT_ONCE {
+            let Some((error, is_snmp)) = carrier.receive_error() else { break };
+            let (target, from, kind, code) = (error.target, error.from, error.kind, error.code);
+            lane.sweep.on_delivery_error(now, &DeliveryError { target, from, kind, code, is_snmp });
+        }
+        if now >= self.neighbours_at {
+            self.neighbours_at = now + NEIGHBOURS_EVERY;
+            self.look_for_neighbours(carrier);
+        }
+    }
+
+    /// Entries of the neighbour table are taken away for others, so it is looked at now and then.
+    fn look_for_neighbours(&mut self, carrier: &mut impl Carrier) {
+        let near = self.lanes.last_mut().filter(|lane| lane.link.is_none() && lane.sweep.has_neighbours());
+        if let Some(lane) = near {
+            lane.sweep.on_neighbours(&carrier.neighbours());
+        }
+    }
+
+    /// Sends on all ways; tells until when nothing is to be sent on any, `None` at the end of all.
     fn send(&mut self, now: Duration, carrier: &mut impl Carrier) -> Option<Duration> {
         self.lanes.iter_mut().enumerate().filter_map(|(place, lane)| lane.send(place, now, carrier)).min()
     }

@@ -5,6 +5,7 @@ pub mod classify;
 pub mod credentials;
 pub mod delta;
 pub mod forecast;
+pub mod identity;
 pub mod merge;
 pub mod observation;
 pub mod pacing;

@@ -16,7 +16,6 @@ use tracing::{error, info, warn};
 
 use crate::actors::discovery::{BeginSchedule, Reconfigure, StartCycle};
 use crate::actors::health::Cover;
-use crate::algorithms::discovery::plan::plan;
 use crate::app::clock::SystemClock;
 use crate::app::config::{Config, Loaded, Mode, Sources};
 use crate::app::controller::{LocalController, OpenNib, actor, discovery_settings};
@@ -28,6 +27,7 @@ use crate::app::reload::{problems, reload};
 use crate::app::sd_notify::ServiceManager;
 use crate::app::signals::{Asked, Signals};
 use crate::app::socket::AdminSocket;
+use crate::app::ways;
 use crate::domain::controller::Role;
 use crate::domain::cycle::Trigger;
 use crate::domain::event::EventType;
@@ -36,6 +36,7 @@ use crate::domain::time::Clock;
 use crate::northbound::http::{Listeners, serve};
 use crate::southbound::carrier::SocketCarrier;
 use crate::southbound::interfaces::links;
+use crate::southbound::routes::has_route;
 
 /// How long a drain may take.
 pub(super) const DRAIN: Duration = Duration::from_secs(5);
@@ -54,8 +55,7 @@ pub fn run(loaded: Loaded, sources: impl Fn() -> Sources) -> Result<(), Failure>
     check_role(&config)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     let settings = discovery_settings(&config).map_err(Failure::Usage)?;
-    let plans = plan(&settings.subnets, settings.interface.as_deref(), &links()).map_err(Failure::usage)?;
-    let carrier = SocketCarrier::open(plans.len().max(SocketCarrier::MOST_LINKS)).map_err(Failure::usage)?;
+    let (carrier, lost) = ways::open(&settings, SocketCarrier::MOST_LINKS)?;
     let listener = config.communication.listen.map(bind).transpose().map_err(Failure::Usage)?;
     let (store, folder) = open_nib(&config.nib, &actor(&config), clock.now())?;
     let nib = OpenNib::new(Box::new(store)).map_err(Failure::Failed)?;
@@ -78,6 +78,9 @@ pub fn run(loaded: Loaded, sources: impl Fn() -> Sources) -> Result<(), Failure>
             listen = listening.map(|address| address.to_string()),
             "local controller started"
         );
+        if let Some(lost) = lost {
+            warn!("{lost}");
+        }
         let started =
             json!({ "version": env!("CARGO_PKG_VERSION"), "role": Role::Local, "subnets": config.controller.subnets });
         controller.record(EventType::ControllerStarted, started).await.map_err(Failure::Failed)?;
@@ -166,7 +169,7 @@ async fn scan_now(controller: &LocalController) {
 }
 
 async fn take_over(config: &mut Config, controller: &LocalController, sources: Sources) -> anyhow::Result<()> {
-    let (event, payload) = match reload(sources, config, &links()) {
+    let (event, payload) = match reload(sources, config, &links(), has_route) {
         Ok(taken) => {
             let payload = json!({ "needs_restart": taken.restart });
             controller.health.send(Cover(taken.settings.subnets.clone())).await?;

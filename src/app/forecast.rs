@@ -181,12 +181,18 @@ fn work_out(loaded: Loaded, allowed: Allowed, links: &[Link], may_send: bool) ->
 /// The plan of those subnets that a link leads to.
 fn reachable(config: &Config, links: &[Link], warnings: &mut Vec<Warning>) -> Vec<LinkPlan> {
     let interface = config.controller.interface.as_deref();
+    let here = links.iter().map(Link::to_string).collect::<Vec<_>>().join(", ");
     let mut kept = Vec::new();
     for subnet in &config.controller.subnets {
         match plan(&[*subnet], interface, links) {
-            Ok(_) => kept.push(*subnet),
-            Err(error) => {
-                let reason = error.to_string();
+            Ok(plans) if plans.kernel.is_none() => kept.push(*subnet),
+            refused => {
+                let routed = || {
+                    format!(
+                        "{subnet} is on link of no interface, and what is asked by routes is not worked out; this host has {here}"
+                    )
+                };
+                let reason = refused.err().map_or_else(routed, |error| error.to_string());
                 // One interface that is not there is one warning.
                 if !warnings.iter().any(|one| matches!(one, Warning::NoLink { reason: told } if *told == reason)) {
                     warnings.push(Warning::NoLink { reason });
@@ -194,7 +200,7 @@ fn reachable(config: &Config, links: &[Link], warnings: &mut Vec<Warning>) -> Ve
             }
         }
     }
-    plan(&kept, interface, links).unwrap_or_default()
+    plan(&kept, interface, links).unwrap_or_default().links
 }
 
 fn sweep_settings(config: &Config) -> SweepSettings {

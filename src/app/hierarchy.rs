@@ -22,9 +22,8 @@ use std::sync::Arc;
 use actix::System;
 use anyhow::anyhow;
 use nix::unistd::Uid;
-use tracing::info;
+use tracing::{info, warn};
 
-use crate::algorithms::discovery::plan::plan;
 use crate::app::clock::SystemClock;
 use crate::app::config::NibSettings;
 use crate::app::config::{Config, Loaded, Sources};
@@ -38,12 +37,12 @@ use crate::app::sd_notify::ServiceManager;
 use crate::app::signals::Signals;
 use crate::app::tiers::of_tier;
 use crate::app::user::user_name;
+use crate::app::ways;
 use crate::domain::controller::{ControllerName, Role};
 use crate::domain::operator::Operator;
 use crate::domain::subnet::listed;
 use crate::domain::time::Clock;
 use crate::southbound::carrier::SocketCarrier;
-use crate::southbound::interfaces::links;
 
 /// Runs the controllers of a hierarchy until a signal ends them. `sources` reads the configuration again
 /// on SIGHUP.
@@ -57,12 +56,8 @@ pub fn run(loaded: Loaded, sources: impl Fn() -> Sources) -> Result<(), Failure>
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     let settings = discovery_settings(&config).map_err(Failure::Usage)?;
     let discovers = places.iter().any(|(role, _)| *role == Role::Local);
-    let carrier = if discovers {
-        let plans = plan(&settings.subnets, settings.interface.as_deref(), &links()).map_err(Failure::usage)?;
-        Some(SocketCarrier::open(plans.len().max(SocketCarrier::MOST_LINKS)).map_err(Failure::usage)?)
-    } else {
-        None
-    };
+    let sockets = if discovers { Some(ways::open(&settings, SocketCarrier::MOST_LINKS)?) } else { None };
+    let (carrier, lost) = sockets.unzip();
     let listener = config.communication.listen.map(bind).transpose().map_err(Failure::Usage)?;
     let opened = open(places, &config, clock.now())?;
     privileges::drop_all().map_err(Failure::failed)?;
@@ -72,6 +67,9 @@ pub fn run(loaded: Loaded, sources: impl Fn() -> Sources) -> Result<(), Failure>
     System::new().block_on(async move {
         let mut signals = Signals::new().map_err(Failure::failed)?;
         tell(&config, &opened, &outside);
+        if let Some(lost) = lost.flatten() {
+            warn!("{lost}");
+        }
         let mut running = Running::start(config, settings, opened, outside).await.map_err(Failure::Failed)?;
         let manager = ServiceManager::of_this_process();
         manager.ready();

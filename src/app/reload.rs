@@ -1,5 +1,7 @@
 //! Reading the configuration again while the controller runs (SIGHUP).
 
+use std::net::Ipv4Addr;
+
 use crate::actors::discovery::DiscoverySettings;
 use crate::algorithms::discovery::plan::plan;
 use crate::app::config::{Config, ConfigError, Sources, load};
@@ -17,12 +19,17 @@ pub struct Taken {
     pub restart: Vec<&'static str>,
 }
 
-/// Reads the sources again and takes over what can be: subnets, policy and communities. `links` is
-/// what new subnets must be on.
+/// Reads the sources again and takes over what can be: subnets, policy and communities. New
+/// subnets must be on one of `links`, or have a route.
 ///
 /// # Errors
 /// What a start with these values would be refused for; then the old values stay.
-pub fn reload(sources: Sources, old: &Config, links: &[Link]) -> anyhow::Result<Taken> {
+pub fn reload(
+    sources: Sources,
+    old: &Config,
+    links: &[Link],
+    has_route: impl Fn(Ipv4Addr) -> bool,
+) -> anyhow::Result<Taken> {
     let new = load(sources)?.config;
     let restart = old.changes_that_need_restart(&new);
     let mut config = old.clone();
@@ -33,7 +40,7 @@ pub fn reload(sources: Sources, old: &Config, links: &[Link]) -> anyhow::Result<
     // The link of a subnet that has been scanned may be away just now; that is no reason to refuse
     // another interval.
     if config.controller.subnets != old.controller.subnets {
-        plan(&settings.subnets, settings.interface.as_deref(), links)?;
+        plan(&settings.subnets, settings.interface.as_deref(), links)?.check_routes(links, has_route)?;
     }
     Ok(Taken { config, settings, restart })
 }
@@ -79,7 +86,7 @@ mod tests {
             addresses: vec!["10.0.2.9/24".parse().unwrap()],
             running: true,
         };
-        reload(sources(&file, probe_rate), &old, &[link])
+        reload(sources(&file, probe_rate), &old, &[link], |address| address.octets()[..2] == [10, 4])
     }
 
     #[test]
@@ -103,10 +110,15 @@ mod tests {
     }
 
     #[test]
-    fn new_subnets_must_be_on_a_link_and_old_ones_may_be_away() {
+    fn new_subnets_must_have_a_way_and_old_ones_may_be_away() {
+        let on = |subnet: &str| format!("{}  interface: eth0\n", FILE.replace("10.0.1.0", subnet));
+        let refusal = reloaded(&on("10.0.2.0"), Some(&on("10.0.3.0")), None).unwrap_err();
+        assert!(problems(&refusal)[0].contains("no way to 10.0.3.0/24 on eth0"), "{refusal:#}");
         let elsewhere = FILE.replace("10.0.1.0", "10.0.3.0");
         let refusal = reloaded(FILE, Some(&elsewhere), None).unwrap_err();
-        assert!(problems(&refusal)[0].contains("no interface for 10.0.3.0/24"), "{refusal:#}");
+        assert!(problems(&refusal)[0].contains("no route to 10.0.3.0/24"), "{refusal:#}");
+        let routed = FILE.replace("10.0.1.0", "10.4.0.0");
+        assert!(reloaded(FILE, Some(&routed), None).is_ok());
         let same = format!("{FILE}policy:\n  discovery_interval: 60\n");
         assert_eq!(reloaded(FILE, Some(&same), None).unwrap().settings.policy.interval, Duration::from_secs(60));
     }

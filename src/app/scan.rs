@@ -8,7 +8,6 @@ use anyhow::anyhow;
 
 use crate::actors::discovery::{CycleResult, succeeded};
 use crate::actors::sweeper::Progress;
-use crate::algorithms::discovery::plan::plan;
 use crate::algorithms::discovery::sweep::SweepProgress;
 use crate::app::clock::SystemClock;
 use crate::app::config::Config;
@@ -18,12 +17,11 @@ use crate::app::folder::DataFolder;
 use crate::app::inventory::{DeviceView, devices};
 use crate::app::maintenance::open_nib;
 use crate::app::privileges;
+use crate::app::ways;
 use crate::domain::cycle::{CycleReport, Trigger};
 use crate::domain::time::Clock;
 use crate::nib::memory::MemoryNib;
 use crate::nib::{NibReader, NibStore};
-use crate::southbound::carrier::SocketCarrier;
-use crate::southbound::interfaces::links;
 
 /// What a scan found.
 #[derive(Debug, Clone)]
@@ -41,16 +39,22 @@ const DRAIN: Duration = Duration::from_secs(5);
 const SHOWN_EVERY: Duration = Duration::from_millis(100);
 
 /// Scans the configured subnets once. With `save` the result goes into the NIB of the data folder,
-/// else it is forgotten. `show` is told how far the sweep is, ten times a second.
+/// else it is forgotten. `note` is told what cannot be done, `show` how far the sweep is, ten times a
+/// second.
 ///
 /// # Errors
 /// [`Failure::Usage`] when it cannot be scanned or saved at all, and then nothing is sent or
 /// written; [`Failure::Failed`] when no protocol worked; [`Failure::Interrupted`] by Ctrl-C.
-pub fn scan(config: &Config, save: bool, show: impl Fn(SweepProgress) + 'static) -> Result<ScanResult, Failure> {
+pub fn scan(
+    config: &Config,
+    save: bool,
+    note: impl Fn(&str),
+    show: impl Fn(SweepProgress) + 'static,
+) -> Result<ScanResult, Failure> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     let settings = discovery_settings(config).map_err(Failure::Usage)?;
-    let plans = plan(&settings.subnets, settings.interface.as_deref(), &links()).map_err(Failure::usage)?;
-    let carrier = SocketCarrier::open(plans.len()).map_err(Failure::usage)?;
+    let (carrier, lost) = ways::open(&settings, 0)?;
+    lost.iter().for_each(|lost| note(lost));
     let (store, _folder) = store(config, save, &clock)?;
     let reader = store.reader().map_err(Failure::failed)?;
     let nib = OpenNib::new(store).map_err(Failure::Failed)?;

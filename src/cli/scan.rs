@@ -49,7 +49,12 @@ pub fn run(args: ScanArgs) -> Result<(), Ended> {
     loaded.notes().iter().for_each(|text| note(&format!("note: {text}")));
     let bar = progress_bar();
     let shown = bar.clone();
-    let result = scan(&loaded.config, args.save, move |progress| {
+    let lost = std::cell::RefCell::new(None);
+    let told = |text: &str| {
+        note(&format!("note: {text}"));
+        lost.replace(Some(text.to_owned()));
+    };
+    let result = scan(&loaded.config, args.save, told, move |progress| {
         shown.set_length(progress.targets as u64);
         shown.set_position(progress.settled as u64);
         shown.set_message(format!("{} hosts", progress.hosts));
@@ -61,7 +66,7 @@ pub fn run(args: ScanArgs) -> Result<(), Ended> {
         Format::Csv => super::devices::csv(&result.devices),
         Format::Table => {
             super::devices::table(&result.devices, args.save)?;
-            note(&summary(&result, args.save));
+            note(&summary(&result, args.save, lost.into_inner().as_deref()));
             Ok(())
         }
     }
@@ -94,7 +99,8 @@ fn progress_bar() -> ProgressBar {
     }
 }
 
-fn summary(result: &ScanResult, saved: bool) -> String {
+/// `told` is what was said already.
+fn summary(result: &ScanResult, saved: bool, told: Option<&str>) -> String {
     let report = &result.report;
     let protocols: Vec<String> =
         report.protocols.iter().map(|(protocol, stats)| format!("{protocol} {}", stats.hosts)).collect();
@@ -116,7 +122,7 @@ fn summary(result: &ScanResult, saved: bool) -> String {
         text.push_str(&format!("\nwarning: {too_long}"));
     }
     for (protocol, stats) in &report.protocols {
-        if let Some(error) = &stats.error {
+        if let Some(error) = stats.error.as_deref().filter(|error| Some(*error) != told) {
             text.push_str(&format!("\nwarning: {protocol} was incomplete: {error}"));
         }
     }

@@ -56,6 +56,9 @@ pub struct ProtocolStats {
     pub late: u64,
     /// Packets that claimed to be replies and were not: wrong id, address not asked, malformed.
     pub rejected: u64,
+    /// ICMP errors of routers: host or net unreachable, prohibited.
+    #[serde(default)]
+    pub unreachable: u64,
     /// Hosts that answered.
     pub hosts: u64,
     /// From the protocol's first packet to its last reply or last timeout, in milliseconds.
@@ -73,6 +76,7 @@ impl ProtocolStats {
         self.duplicates += other.duplicates;
         self.late += other.late;
         self.rejected += other.rejected;
+        self.unreachable += other.unreachable;
         self.hosts += other.hosts;
         self.duration_ms = self.duration_ms.max(other.duration_ms);
         if self.error.is_none() {

@@ -101,6 +101,15 @@ named!(FactKind, FactKindError, "kind of fact",
     SilentAddresses => "silent_addresses");
 
 impl Fact {
+    /// Whether it tells one device from all others: an engine id, or a hardware address.
+    pub fn tells_who(&self) -> bool {
+        match self {
+            Self::SnmpEngine(_) => true,
+            Self::SnmpInterfaces(table) => table.iter().any(|interface| interface.mac.is_some()),
+            _ => false,
+        }
+    }
+
     /// The kind of this fact.
     pub const fn kind(&self) -> FactKind {
         match self {
@@ -223,11 +232,12 @@ named!(SnmpFailure, SnmpFailureError, "SNMP failure",
     UnknownContext => "unknown_context", UserUnanswered => "user_unanswered",
     FellSilent => "fell_silent", TableLoops => "table_loops", TableTooLong => "table_too_long");
 
-/// An engine of SNMP v3, as an authenticated answer tells it.
+/// The engine of an agent: as an authenticated answer of SNMP v3 tells it, or the agent's own
+/// `snmpEngine` group (RFC 3411), which is as true as everything else that a community is told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SnmpEngine {
-    /// Its name, which no other has.
+    /// Its name, which no other has, unless it was copied with a disk image.
     pub engine_id: EngineId,
     /// `snmpEngineBoots`: how often it has started since it was given its name.
     pub boots: u32,

@@ -19,6 +19,9 @@ pub struct DeviceView {
     pub device_id: Option<DeviceId>,
     /// Its hardware address.
     pub mac: Option<MacAddr>,
+    /// Whether its address is all that it is known by: it showed no hardware address, and its agent told
+    /// nothing of who it is. It becomes another device when more is learnt.
+    pub provisional: bool,
     /// Its addresses, ascending.
     pub ip_addresses: Vec<Ipv4Addr>,
     /// The name that it gives itself.
@@ -137,6 +140,7 @@ impl DeviceView {
         Self {
             device_id: Some(device.id),
             mac: device.mac,
+            provisional: device.mac.is_none() && !facts.iter().any(|row| row.fact.tells_who()),
             ip_addresses: device.addresses,
             hostname: device.hostname,
             vendor: device.vendor,

@@ -60,6 +60,23 @@ pub const fn perhaps_fragmented() -> [SockFilter; 4] {
     [step(LD_LENGTH, 0, 0, 0), step(JUMP_GREATER, 0, 1, 576 - 20), step(RETURN, 0, 0, ALL), step(RETURN, 0, 0, NONE)]
 }
 
+/// ICMP echo replies, for a raw socket, whose packets begin with the IP header. Errors come by its
+/// error queue.
+pub const fn echo_replies() -> [SockFilter; 5] {
+    [
+        step(LDX_HEADER_LENGTH, 0, 0, 0),
+        step(LD_BYTE_INDEXED, 0, 0, 0),
+        step(JUMP_EQUAL, 0, 1, 0),
+        step(RETURN, 0, 0, ALL),
+        step(RETURN, 0, 0, NONE),
+    ]
+}
+
+/// Everything.
+pub const fn everything() -> [SockFilter; 1] {
+    [step(RETURN, 0, 0, ALL)]
+}
+
 /// Nothing at all: the program of a socket that waits for its next sweep.
 pub const fn nothing() -> [SockFilter; 1] {
     [step(RETURN, 0, 0, NONE)]

@@ -15,6 +15,11 @@ pub const SYS_LOCATION: Oid = Oid::known(&[1, 3, 6, 1, 2, 1, 1, 6, 0]);
 /// `sysServices.0` (RFC 3418).
 pub const SYS_SERVICES: Oid = Oid::known(&[1, 3, 6, 1, 2, 1, 1, 7, 0]);
 
+/// `snmpEngineID.0` (RFC 3411): who the agent is, whichever of its addresses is asked.
+pub const SNMP_ENGINE_ID: Oid = Oid::known(&[1, 3, 6, 1, 6, 3, 10, 2, 1, 1, 0]);
+/// `snmpEngineBoots.0` (RFC 3411): how often the agent has started since it has that name.
+pub const SNMP_ENGINE_BOOTS: Oid = Oid::known(&[1, 3, 6, 1, 6, 3, 10, 2, 1, 2, 0]);
+
 /// `ifEntry`, the row of `ifTable` (RFC 2863): below it come the column and `ifIndex`.
 pub const IF_ENTRY: Oid = Oid::known(&[1, 3, 6, 1, 2, 1, 2, 2, 1]);
 /// `ifDescr`, a column of `ifTable` (RFC 2863), as are those that follow.
@@ -77,6 +82,8 @@ mod tests {
             SYS_NAME,
             SYS_LOCATION,
             SYS_SERVICES,
+            SNMP_ENGINE_ID,
+            SNMP_ENGINE_BOOTS,
             IF_ENTRY,
             IF_DESCR,
             IF_TYPE,

@@ -11,7 +11,8 @@ use std::time::Duration;
 use pdsno::domain::address::MacAddr;
 use pdsno::domain::link::Link;
 use pdsno::domain::time::{Clock, Timestamp};
-use pdsno::southbound::carrier::{Carrier, CarrierError};
+use pdsno::southbound::carrier::{Addressee, Carrier, CarrierError, Handed};
+use pdsno::southbound::error_queue::Undelivered;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 /// A clock that stands still until it is told to go on.
@@ -58,6 +59,17 @@ pub struct LinkRecord {
     pub offered: Vec<Vec<u8>>,
 }
 
+/// What is at an address behind a router.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Behind {
+    /// A host that answers everything.
+    Host,
+    /// Nobody.
+    Nobody,
+    /// A filter of the router that says so.
+    Prohibited,
+}
+
 /// Everything that a test scripts and sees.
 #[derive(Default)]
 pub struct Script {
@@ -65,6 +77,12 @@ pub struct Script {
     pub interfaces: Vec<Link>,
     /// By the name of the link.
     pub links: BTreeMap<String, LinkScript>,
+    /// Who is behind a router; there is no route to others.
+    pub routed: BTreeMap<Ipv4Addr, Behind>,
+    /// How often the kernel refuses packets before it takes one.
+    pub full: u32,
+    /// The kernel's neighbour table.
+    pub neighbours: Vec<(Ipv4Addr, MacAddr)>,
     /// By the name of the link.
     pub records: BTreeMap<String, LinkRecord>,
     /// Told the number of every wait, and how long it would be.
@@ -102,6 +120,8 @@ pub struct ScriptedCarrier {
     links: Vec<Link>,
     inboxes: Vec<VecDeque<Vec<u8>>>,
     datagrams: VecDeque<(Ipv4Addr, Vec<u8>)>,
+    echoes: VecDeque<(Ipv4Addr, Vec<u8>)>,
+    errors: VecDeque<(Undelivered, bool)>,
     refused: Vec<u32>,
     waits: usize,
 }
@@ -117,6 +137,8 @@ impl ScriptedCarrier {
             links: Vec::new(),
             inboxes: Vec::new(),
             datagrams: VecDeque::new(),
+            echoes: VecDeque::new(),
+            errors: VecDeque::new(),
             refused: Vec::new(),
             waits: 0,
         }
@@ -165,16 +187,30 @@ pub fn arp_reply(request: &[u8], mac: MacAddr) -> Vec<u8> {
     reply
 }
 
+/// The answer to an ICMP echo request (RFC 792), with an identifier of the kernel's.
+fn echo_reply(request: &[u8]) -> Vec<u8> {
+    let mut reply = request.to_vec();
+    reply[0] = 0;
+    reply[2..6].copy_from_slice(&[0, 0, 0x77, 0x77]);
+    let sum: u32 =
+        reply.chunks(2).map(|pair| u32::from(pair[0]) << 8 | pair.get(1).map_or(0, |low| u32::from(*low))).sum();
+    let sum = (sum & 0xffff) + (sum >> 16);
+    let sum = !((sum & 0xffff) + (sum >> 16)) as u16;
+    reply[2..4].copy_from_slice(&sum.to_be_bytes());
+    reply
+}
+
 /// An answer that gives every object the value that the question had for it: none.
 fn snmp_reply(request: &[u8]) -> Vec<u8> {
     let mut reply = request.to_vec();
-    let community = usize::from(request[6]);
-    reply[7 + community] = 0xa2;
+    // A length from 128 on takes an octet more (X.690 section 8.1.3.5).
+    let start = 7 + usize::from(request[1] > 0x80);
+    reply[start + usize::from(request[start - 1])] = 0xa2;
     reply
 }
 
 impl Carrier for ScriptedCarrier {
-    fn begin(&mut self, links: &[Link]) -> Vec<Result<(), CarrierError>> {
+    fn begin(&mut self, links: &[Link], _kernel: bool) -> Vec<Result<(), CarrierError>> {
         self.links = links.to_vec();
         self.inboxes = vec![VecDeque::new(); links.len()];
         self.refused = vec![0; links.len()];
@@ -217,6 +253,50 @@ impl Carrier for ScriptedCarrier {
         Ok(Some(&buffer[..frame.len()]))
     }
 
+    fn without_frames(&self) -> Option<&str> {
+        None
+    }
+
+    fn send_through_kernel(&mut self, to: Addressee, packet: &[u8]) -> Result<Handed, CarrierError> {
+        let mut script = locked(&self.script);
+        let (Addressee::Host(address) | Addressee::Agent(address, _)) = to;
+        if script.full > 0 {
+            script.full -= 1;
+            return Ok(Handed::Full);
+        }
+        match script.routed.get(&address) {
+            None => return Ok(Handed::NoRoute),
+            Some(Behind::Nobody) => {}
+            Some(Behind::Prohibited) => {
+                let from = Ipv4Addr::new(10, 0, 1, 1);
+                self.errors.push_back((Undelivered { target: address, from, kind: 3, code: 13 }, false));
+            }
+            Some(Behind::Host) if matches!(to, Addressee::Host(_)) => {
+                self.echoes.push_back((address, echo_reply(packet)));
+            }
+            Some(Behind::Host) => self.datagrams.push_back((address, snmp_reply(packet))),
+        }
+        Ok(Handed::Taken)
+    }
+
+    fn receive_echo<'b>(&mut self, buffer: &'b mut [u8]) -> Option<(Ipv4Addr, &'b [u8])> {
+        let (from, message) = self.echoes.pop_front()?;
+        buffer[..message.len()].copy_from_slice(&message);
+        Some((from, &buffer[..message.len()]))
+    }
+
+    fn receive_error(&mut self) -> Option<(Undelivered, bool)> {
+        self.errors.pop_front()
+    }
+
+    fn neighbours(&mut self) -> Vec<(Ipv4Addr, MacAddr)> {
+        locked(&self.script).neighbours.clone()
+    }
+
+    fn neighbour_limit(&self) -> usize {
+        1_024
+    }
+
     fn receive_datagram<'b>(&mut self, buffer: &'b mut [u8]) -> Option<(Ipv4Addr, &'b [u8])> {
         let (from, datagram) = self.datagrams.pop_front()?;
         buffer[..datagram.len()].copy_from_slice(&datagram);
@@ -232,7 +312,8 @@ impl Carrier for ScriptedCarrier {
         if let Some(on_wait) = &mut locked(&self.script).on_wait {
             on_wait(self.waits, timeout);
         }
-        if self.inboxes.iter().all(VecDeque::is_empty) && self.datagrams.is_empty() {
+        let is_quiet = self.datagrams.is_empty() && self.echoes.is_empty() && self.errors.is_empty();
+        if self.inboxes.iter().all(VecDeque::is_empty) && is_quiet {
             self.clock.advance(timeout);
         }
     }

@@ -16,7 +16,7 @@ use pdsno::domain::protocol::Protocol;
 use pdsno::domain::secret::Community;
 use pdsno::domain::time::Clock;
 
-use crate::carrier::{HandClock, ScriptedCarrier, Shared, arp_reply, locked, mac, script};
+use crate::carrier::{Behind, HandClock, ScriptedCarrier, Shared, arp_reply, locked, mac, script};
 
 /// The longest time without a look at the cancel flag.
 const ATTENTION: Duration = Duration::from_millis(50);
@@ -29,7 +29,7 @@ struct Run {
 
 impl Run {
     fn hosts(&self, link: usize) -> BTreeSet<(Ipv4Addr, MacAddr)> {
-        self.swept.outcomes[link].hosts.iter().map(|host| (host.address, host.mac)).collect()
+        self.swept.outcomes[link].hosts.iter().map(|host| (host.address, host.mac.unwrap())).collect()
     }
 
     fn failed(&self, link: usize) -> Option<&str> {
@@ -117,7 +117,10 @@ fn a_link_that_goes_down_is_named_and_what_it_told_before_is_kept() {
     assert!(run.hosts(0).is_subset(&expected(1, &[1, 2, 3, 4, 5, 6])));
     assert_eq!((run.failed(1), run.hosts(1)), (None, expected(2, &[2])));
     let asked = &run.swept.asked;
-    assert!(asked.len() == 1 && asked[0].contains([10, 0, 2, 1].into()), "silence on the failed link means nothing");
+    assert!(
+        asked.len() == 1 && asked[0].addresses.contains([10, 0, 2, 1].into()),
+        "silence on the failed link means nothing"
+    );
 }
 
 #[test]
@@ -193,6 +196,88 @@ fn an_answer_in_fragments_reaches_the_host_that_gave_it() {
         |link: usize| run.swept.outcomes[link].hosts.iter().map(|host| host.snmp.clone().unwrap()).collect::<Vec<_>>();
     assert!(answer(0)[0].is_ok(), "{:?}", answer(0));
     assert_eq!(answer(1), [Err(SnmpFailure::Timeout), Err(SnmpFailure::Timeout)]);
+}
+
+/// A sweep of 10.2.0.0/28, which no link covers.
+fn routed(script: &Shared, protocols: &[Protocol]) -> Swept {
+    let clock: Arc<HandClock> = Arc::default();
+    let order = SweepOrder { subnets: vec!["10.2.0.0/28".parse().unwrap()], ..order(script, protocols) };
+    let find_links = || locked(script).interfaces.clone();
+    let plans = plan(&order.subnets, None, &find_links()).unwrap();
+    let mut carrier = ScriptedCarrier::new(script, &clock);
+    sweep(plans, &order, &mut carrier, &find_links, clock.as_ref(), &AtomicBool::new(false), &Progress::default())
+}
+
+fn behind(script: &Shared, there: impl IntoIterator<Item = (u8, Behind)>) {
+    locked(script).routed = there.into_iter().map(|(last, what)| (Ipv4Addr::new(10, 2, 0, last), what)).collect();
+}
+
+#[test]
+fn a_routed_subnet_is_asked_through_the_kernel_and_no_frame_leaves() {
+    let script = script([vec![1]]);
+    behind(&script, (1..15).map(|last| (last, if last % 5 == 0 { Behind::Host } else { Behind::Nobody })));
+    locked(&script).full = 7;
+    let swept = routed(&script, &Protocol::ALL);
+    let outcome = &swept.outcomes[0];
+    let mut found: Vec<_> = outcome.hosts.iter().map(|host| (host.address.octets()[3], host.mac)).collect();
+    found.sort_unstable();
+    assert_eq!((found, outcome.targets), (vec![(5, None), (10, None)], 14));
+    for host in &outcome.hosts {
+        assert_eq!(host.methods, [Protocol::Icmp, Protocol::Snmp]);
+        assert!(matches!(host.snmp, Some(Ok(_))), "{host:?}");
+    }
+    let [(_, arp), (_, icmp), (_, snmp)] = &outcome.stats;
+    assert_eq!((arp.sent, icmp.sent, icmp.received, icmp.hosts, snmp.hosts), (0, 2 + 3 * 12, 2, 2, 2));
+    assert_eq!((&outcome.failed, locked(&script).records.len()), (&None, 0));
+    assert!(swept.asked[0].judges([10, 2, 0, 3].into(), &[Protocol::Icmp]));
+}
+
+#[test]
+fn what_has_no_route_or_is_barred_is_named_counted_and_not_judged() {
+    let script = script([vec![1]]);
+    behind(&script, [(1, Behind::Host), (2, Behind::Prohibited), (3, Behind::Nobody)]);
+    let swept = routed(&script, &[Protocol::Icmp]);
+    let outcome = &swept.outcomes[0];
+    assert_eq!(outcome.hosts.len(), 1);
+    let (_, icmp) = &outcome.stats[1];
+    // One answers at once, two are asked three times, and nothing leaves to the others.
+    assert_eq!((icmp.sent, icmp.unreachable), (1 + 2 * 3, 3));
+    let named = "no route to 10.2.0.4, 10.2.0.5, 10.2.0.6, 10.2.0.7, 10.2.0.8, 10.2.0.9, 10.2.0.10, 10.2.0.11, 3 more addresses";
+    assert_eq!((icmp.error.as_deref(), &outcome.failed), (Some(named), &None));
+    let judged = (1..15).filter(|last| swept.asked[0].judges([10, 2, 0, *last].into(), &[Protocol::Icmp]));
+    assert_eq!(judged.collect::<Vec<u8>>(), [1, 3]);
+}
+
+#[test]
+fn a_subnet_without_a_route_is_named_and_nothing_leaves() {
+    let script = script([vec![1]]);
+    let swept = routed(&script, &Protocol::ALL);
+    assert_eq!(swept.outcomes[0].failed.as_deref(), Some("no route to 10.2.0.0/28"));
+    assert!(swept.outcomes[0].stats.iter().all(|(_, stats)| stats.sent == 0));
+    assert!(swept.asked.is_empty());
+}
+
+#[test]
+fn without_frames_a_link_is_asked_through_the_kernel_and_its_table_tells_who_is_who() {
+    let script = script([vec![1]]);
+    locked(&script).routed = (1..15).map(|last| (Ipv4Addr::new(10, 0, 1, last), Behind::Host)).collect();
+    locked(&script).neighbours = (1..5).map(|last| (Ipv4Addr::new(10, 0, 1, last), mac(1, last))).collect();
+    let clock: Arc<HandClock> = Arc::default();
+    let order = order(&script, &Protocol::ALL);
+    let find_links = || locked(&script).interfaces.clone();
+    let plans = plan(&order.subnets, None, &find_links()).unwrap().without_frames("no permission");
+    let mut carrier = ScriptedCarrier::new(&script, &clock);
+    let never = AtomicBool::new(false);
+    let swept = sweep(plans, &order, &mut carrier, &find_links, clock.as_ref(), &never, &Progress::default());
+    let outcome = &swept.outcomes[0];
+    // .14 is this host.
+    assert_eq!((outcome.targets, outcome.hosts.len()), (13, 13));
+    for host in &outcome.hosts {
+        let last = host.address.octets()[3];
+        assert_eq!((host.mac, host.methods.contains(&Protocol::Arp)), ((last < 5).then(|| mac(1, last)), last < 5));
+    }
+    assert_eq!(outcome.stats[0].1.error.as_deref(), Some("no permission"));
+    assert!(!swept.asked[0].judges([10, 0, 1, 9].into(), &[Protocol::Arp]));
 }
 
 #[test]

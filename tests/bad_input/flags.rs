@@ -38,12 +38,12 @@ fn no_subnet_at_all_is_refused() -> Tested {
 fn a_subnet_without_an_interface_and_an_unknown_interface_are_refused() -> Tested {
     let bench = Bench::new()?;
     let has = "lab0 (10.0.1.250/24)";
-    bench.refuses(&["scan", "10.9.9.0/24"], &["no interface for 10.9.9.0/24", has, "Give the interface an address"])?;
-    bench.refuses(&["scan", "10.0.0.0/16"], &["no interface for 10.0.0.0/16", has])?;
+    bench.refuses(&["scan", "10.9.9.0/24"], &["no route to 10.9.9.0/24", has, "a route"])?;
+    bench.refuses(&["scan", "10.0.0.0/16"], &["no route to 10.0.0.0/16", has])?;
     bench.refuses(&["scan", SUBNET, "--interface", "lo"], &[SUBNET, "on lo"])?;
     bench.refuses(&["scan", SUBNET, "--interface", "nope0"], &["\"nope0\"", "lab0"])?;
     bench.refuses(&["scan", SUBNET, "--interface", "a b"], &["\"a b\"", "`ip link`"])?;
-    bench.refuses(&["--role", "local", "--subnets", "10.9.9.0/24"], &["no interface for 10.9.9.0/24", has])?;
+    bench.refuses(&["--role", "local", "--subnets", "10.9.9.0/24"], &["no route to 10.9.9.0/24", has])?;
     bench.refuses(&["--role", "local", "--subnets", SUBNET, "--interface", "nope0"], &["\"nope0\""])?;
     Ok(())
 }

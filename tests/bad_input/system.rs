@@ -9,7 +9,7 @@ use crate::refusal::{Bench, SUBNET};
 #[test]
 fn without_the_right_to_send_frames_the_text_says_how_to_get_it() -> Tested {
     let bench = Bench::new()?;
-    let parts = ["no permission", &format!("sudo setcap cap_net_raw+ep {PDSNO}"), "root"];
+    let parts = ["no permission", &format!("sudo setcap cap_net_raw+ep {PDSNO}"), "root", "net.ipv4.ping_group_range"];
     bench.refuses_run(&mut bench.unprivileged(&["scan", SUBNET]), &parts)?;
     bench.refuses_run(&mut bench.unprivileged(&["scan", SUBNET, "--save"]), &parts)?;
     bench.refuses_run(&mut bench.unprivileged(&["--role", "local", "--subnets", SUBNET]), &parts)?;

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::handle::{Daemon, quiet};
@@ -35,6 +36,22 @@ fn no_thread_has_a_right_that_it_does_not_need() -> Tested {
     // Without rights it still sweeps: the sockets were opened before.
     daemon.signal(rustix::process::Signal::USR1)?;
     assert_eq!(daemon.await_cycle()?["hosts"], 3);
+    Ok(())
+}
+
+#[test]
+fn without_the_right_to_send_frames_it_says_so_once_and_works_by_pings() -> Tested {
+    let lab = Lab::start(&LabPlan { hosts: 3, snmp: 1, silent: 1, ..LabPlan::default() })?;
+    let script = "echo '0 0' >/proc/sys/net/ipv4/ping_group_range";
+    assert!(lab.command("sh").args(["-c", script]).status()?.success());
+    let folder = TempDir::new()?;
+    let mut daemon = Daemon::start_unprivileged(&lab, &quiet("10.0.1.0/29", folder.path()))?;
+    let warning = |line: &Value| line["level"] == "WARN" && line.to_string().contains("no permission to send frames");
+    daemon.await_line("what is lost", warning)?;
+    for _ in 0..2 {
+        assert_eq!(daemon.await_cycle()?["hosts"], 2, "h3 answers ARP only");
+        daemon.signal(rustix::process::Signal::USR1)?;
+    }
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Instant;
@@ -42,6 +42,19 @@ impl Daemon {
     pub fn begin_with<A: AsRef<OsStr>>(lab: &Lab, variables: &[(&str, &OsStr)], arguments: &[A]) -> Tested<Self> {
         let mut command = lab.command(PDSNO);
         without_settings(&mut command).args(arguments).envs(variables.iter().copied());
+        Self::spawn(lab, command)
+    }
+
+    /// Starts it without any capability; when this returns, it runs.
+    pub fn start_unprivileged<A: AsRef<OsStr>>(lab: &Lab, arguments: &[A]) -> Tested<Self> {
+        let mut command = lab.command("setpriv");
+        without_settings(&mut command).args(["--bounding-set", "-all", "--inh-caps=-all", PDSNO]).args(arguments);
+        let mut daemon = Self::spawn(lab, command)?;
+        daemon.await_message("local controller started")?;
+        Ok(daemon)
+    }
+
+    fn spawn(lab: &Lab, mut command: Command) -> Tested<Self> {
         let mut waiting = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
         let stderr = waiting.stderr.take().ok_or("no stderr")?;
         let (told, lines) = channel();

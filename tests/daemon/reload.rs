@@ -105,6 +105,6 @@ fn a_subnet_that_could_not_be_started_with_is_refused_too() -> Tested {
     configured.reread(&text("192.0.2.0/24", "1"), REFUSED)?;
     assert_eq!(configured.daemon.await_cycle()?["targets"], 14);
     let told = configured.events("CONFIG_REJECTED")?;
-    assert!(told[0]["payload"].to_string().contains("no interface for 192.0.2.0/24"), "{told:?}");
+    assert!(told[0]["payload"].to_string().contains("no route to 192.0.2.0/24"), "{told:?}");
     Ok(())
 }

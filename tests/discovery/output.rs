@@ -27,7 +27,10 @@ fn json_is_one_object_of_the_promised_shape() -> Tested {
     assert_eq!(keys(&scan["protocols"]), ["arp", "icmp", "snmp"].into());
     for stats in scan["protocols"].as_object().ok_or("no protocols")?.values() {
         let promised = ["sent", "received", "retried", "duration_ms", "error"];
-        assert_eq!(keys(stats), promised.into_iter().chain(["duplicates", "late", "rejected", "hosts"]).collect());
+        assert_eq!(
+            keys(stats),
+            promised.into_iter().chain(["duplicates", "late", "rejected", "unreachable", "hosts"]).collect()
+        );
         assert!(stats["sent"].as_u64() >= stats["received"].as_u64() && stats["sent"].is_u64(), "{stats}");
         assert!(stats["error"].is_null() && stats["duration_ms"].is_f64(), "{stats}");
     }
@@ -36,7 +39,7 @@ fn json_is_one_object_of_the_promised_shape() -> Tested {
     let promised =
         ["device_id", "mac", "ip_addresses", "hostname", "vendor", "device_type", "methods", "rtt_ms", "snmp"];
     let in_nib = ["status", "first_seen", "last_seen", "missed_cycles", "region", "local_controller"];
-    let more = ["firmware", "vendor_evidence", "type_evidence", "facts"];
+    let more = ["provisional", "firmware", "vendor_evidence", "type_evidence", "facts"];
     let all: BTreeSet<_> = promised.into_iter().chain(in_nib).chain(more).collect();
     assert_eq!((keys(device), keys(silent)), (all.clone(), all));
     let promised = ["reachable", "reason", "sys_descr", "sys_object_id", "sys_name", "uptime_seconds", "interfaces"];

@@ -65,7 +65,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("ipnet", EVERYWHERE),
     ("jiff", &["domain", "app"]),
     ("libc", &["southbound", "app"]),
-    ("nix", &["app"]),
+    ("nix", &["southbound", "app"]),
     ("pnet", &["wire", "southbound"]),
     ("prometheus_client", &["actors"]),
     ("refinery", &["nib"]),

@@ -1,6 +1,6 @@
 //! A network that is made up: who is there, subnet by subnet.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -85,7 +85,7 @@ impl Sweep for Network {
             .filter(|(address, _)| within(address))
             .map(|(address, device)| HostObservation {
                 address: *address,
-                mac: mac(*device),
+                mac: Some(mac(*device)),
                 methods: vec![Protocol::Arp],
                 rtt: Some(Duration::from_micros(300)),
                 snmp: hosts.said(*device, up),
@@ -97,8 +97,8 @@ impl Sweep for Network {
             (Protocol::Icmp, ProtocolStats::default()),
             (Protocol::Snmp, ProtocolStats::default()),
         ];
-        let outcome = LinkOutcome { targets: 254, hosts, stats, failed: None };
-        let asked = vec![AddressSet::new(&order.subnets)];
+        let outcome = LinkOutcome { targets: 254, hosts, stats, failed: None, unreached: BTreeSet::new() };
+        let asked = vec![AddressSet::new(&order.subnets).into()];
         let (tell, answer) = oneshot::channel();
         let _told = tell.send(Ok(Swept { outcomes: vec![outcome], asked, cancelled: false }));
         Ok(answer)

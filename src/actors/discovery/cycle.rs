@@ -88,7 +88,7 @@ impl CycleInput {
         let mut report = report(&order, &swept.outcomes, self.took());
         let hosts = swept.outcomes.iter_mut().flat_map(|outcome| std::mem::take(&mut outcome.hosts)).collect();
         let seen = merge(hosts);
-        report.hosts = seen.values().filter(|device| !device.methods.is_empty()).count() as u64;
+        report.hosts = seen.iter().filter(|device| !device.methods.is_empty()).count() as u64;
         let mut attempt = 0;
         let mut doubtful = None;
         loop {
@@ -127,7 +127,8 @@ impl CycleInput {
             self.measure(&mut report);
             let mut changes = delta.changes;
             if let Some(settings) = &self.settings.report {
-                let items = of_cycle(&report, settings.policy_version, &known, &changes, Vec::new(), context.now);
+                let removed = changes.iter().filter_map(removed).collect();
+                let items = of_cycle(&report, settings.policy_version, &known, &changes, removed, context.now);
                 changes.extend(items.map_err(CycleError::Report)?);
             }
             changes.extend(events(&report, &self.settings.actor, context.now));
@@ -209,6 +210,14 @@ where
     match tokio::time::timeout(REQUEST_DEADLINE, nib.send(message)).await {
         Ok(Ok(answer)) => answer.map_err(|source| CycleError::Nib { attempted, source }),
         Ok(Err(_)) | Err(_) => Err(CycleError::NoAnswer { attempted }),
+    }
+}
+
+/// The device that a change takes away.
+fn removed(change: &Change) -> Option<DeviceId> {
+    match change {
+        Change::RemoveDevice { id, .. } => Some(*id),
+        _ => None,
     }
 }
 

@@ -1,15 +1,18 @@
 //! What a cycle changes (discovery stage 4): known devices and seen devices in, changes out.
 
+mod identify;
 mod restart;
 pub(in crate::algorithms) mod row;
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 use serde_json::json;
 
+use self::identify::identify;
+use crate::algorithms::discovery::identity::Identity;
 use crate::algorithms::discovery::merge::{disputed, owners};
-use crate::algorithms::discovery::observation::DeviceObservation;
+use crate::algorithms::discovery::observation::{Asked, DeviceObservation};
 use crate::algorithms::discovery::vendor::VendorTable;
 use crate::domain::address::MacAddr;
 use crate::domain::change::Change;
@@ -17,8 +20,7 @@ use crate::domain::controller::{ControllerId, Region};
 use crate::domain::cycle::DeltaCounts;
 use crate::domain::device::{Device, DeviceId};
 use crate::domain::event::{EventType, NewEvent};
-use crate::domain::fact::{FactKind, FactRow};
-use crate::domain::subnet::AddressSet;
+use crate::domain::fact::{Fact, FactKind, FactRow};
 use crate::domain::time::Timestamp;
 
 /// A device as the NIB has it.
@@ -35,6 +37,19 @@ impl KnownDevice {
     pub fn fact(&self, kind: FactKind) -> Option<&FactRow> {
         self.facts.iter().filter(|row| row.fact.kind() == kind).max_by_key(|row| row.observed_at)
     }
+
+    /// What its agent told about who it is, when it last told it.
+    pub fn identity(&self) -> Identity {
+        let engine = match self.fact(FactKind::SnmpEngine).map(|row| &row.fact) {
+            Some(Fact::SnmpEngine(engine)) => Some(engine.engine_id.clone()),
+            _ => None,
+        };
+        let interfaces = match self.fact(FactKind::SnmpInterfaces).map(|row| &row.fact) {
+            Some(Fact::SnmpInterfaces(interfaces)) => interfaces.as_slice(),
+            _ => &[],
+        };
+        Identity::new(engine, interfaces)
+    }
 }
 
 /// What the decision needs to know besides the devices.
@@ -50,15 +65,16 @@ pub struct Context<'a> {
     pub local_controller: Option<&'a ControllerId>,
     /// Policy: cycles in a row that a device may miss.
     pub missed_cycles_before_inactive: u32,
-    /// The addresses whose silence means something: those that were asked on a link that worked.
-    pub asked: &'a [AddressSet],
+    /// The addresses whose silence means something: those that were asked on a way that worked.
+    pub asked: &'a [Asked],
     /// Who owns which prefix of hardware addresses.
     pub vendors: &'a VendorTable,
 }
 
 impl Context<'_> {
-    fn was_asked(&self, address: Ipv4Addr) -> bool {
-        self.asked.iter().any(|set| set.contains(address))
+    /// Whether silence of this address says something about the device.
+    fn judges(&self, device: &Device, address: Ipv4Addr) -> bool {
+        self.asked.iter().any(|asked| asked.judges(address, &device.methods))
     }
 
     fn event(&self, event_type: EventType, subject: String, payload: serde_json::Value) -> Change {
@@ -77,34 +93,28 @@ pub struct Delta {
 
 /// Compares what was seen with what is known.
 ///
-/// * A device is its hardware address. New ones get numbers from `next` on, in the order of their
-///   addresses.
+/// * A device is its hardware address, else what its agent tells, else its address ([`identify`]).
+///   New ones get numbers from `next` on, in the order of their addresses. Rows that turn out to be
+///   of one device become one.
 /// * Silence is believed slowly. A device that was asked and did not answer counts a missed cycle,
 ///   and is inactive once it has as many as policy says; so does an address of a device that
 ///   answered at another one. Who was not asked is not judged.
 /// * An address that now answers with another hardware address has moved at once.
 /// * What one protocol did not tell this time does not erase what another cycle learnt.
-pub fn decide(
-    known: &[KnownDevice],
-    next: DeviceId,
-    seen: &BTreeMap<MacAddr, DeviceObservation>,
-    context: &Context<'_>,
-) -> Delta {
+pub fn decide(known: &[KnownDevice], next: DeviceId, seen: &[DeviceObservation], context: &Context<'_>) -> Delta {
     let mut delta = Delta::default();
     let owners = owners(seen);
-    let mut known_macs = HashSet::with_capacity(known.len());
-    for one in known {
-        let Some(mac) = one.device.mac else { continue };
-        known_macs.insert(mac);
-        match seen.get(&mac) {
-            Some(observation) => row::seen(one, observation, &owners, context, &mut delta),
+    let matched = identify(known, seen);
+    for one in known.iter().filter(|one| !matched.retired.contains(&one.device.id)) {
+        let merged = matched.merged.get(&one.device.id).map(Vec::as_slice).unwrap_or_default();
+        match matched.seen.get(&one.device.id) {
+            Some(observation) => row::seen(one, merged, observation, &owners, context, &mut delta),
             None => row::unseen(one, &owners, context, &mut delta),
         }
     }
-    let mut newcomers: Vec<&DeviceObservation> =
-        seen.values().filter(|observation| !known_macs.contains(&observation.mac)).collect();
-    newcomers.sort_by_key(|observation| observation.addresses.first().copied());
-    for (number, observation) in (next.number()..).zip(newcomers) {
+    let mut newcomers = matched.newcomers;
+    newcomers.sort_by_key(|one| (one.addresses.first().copied(), one.mac.is_none(), one.mac));
+    for (number, observation) in (next.number()..).zip(&newcomers) {
         row::new(DeviceId::from_number(number), observation, context, &mut delta);
     }
     for (address, macs) in disputed(&owners) {

@@ -279,7 +279,7 @@ mod tests {
             running: true,
         };
         let subnets: Vec<Subnet> = subnets.iter().map(|text| text.parse().unwrap()).collect();
-        plan(&subnets, None, &[link(0, "10.0.1.250/24"), link(1, "10.9.0.1/16")]).unwrap()
+        plan(&subnets, None, &[link(0, "10.0.1.250/24"), link(1, "10.9.0.1/16")]).unwrap().links
     }
 
     fn of(subnet: &str, settings: &SweepSettings) -> LinkForecast {

@@ -2,57 +2,137 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
-use crate::algorithms::discovery::observation::{DeviceObservation, HostObservation};
+use crate::algorithms::discovery::identity::{Identity, copied, groups};
+use crate::algorithms::discovery::observation::{DeviceObservation, HostObservation, SnmpAnswer};
 use crate::domain::address::MacAddr;
+use crate::domain::engine::EngineId;
+use crate::domain::fact::SnmpFailure;
+use crate::domain::protocol::Protocol;
 
-/// The devices behind the addresses, by hardware address: a router with eight addresses is one
-/// device. The result does not depend on the order in which the hosts answered.
-pub fn merge(mut hosts: Vec<HostObservation>) -> BTreeMap<MacAddr, DeviceObservation> {
-    hosts.sort_by_key(|host| (host.mac, host.address));
-    let mut devices: BTreeMap<MacAddr, DeviceObservation> = BTreeMap::new();
+/// The devices behind the addresses: by hardware address, and behind routers by what their agents tell
+/// ([`super::identity`]); who tells nothing is one device for each address. A router with eight
+/// addresses is one device. Those with a hardware address come first, ascending by it, then the others
+/// by their lowest address; the order in which the hosts answered does not matter.
+pub fn merge(mut hosts: Vec<HostObservation>) -> Vec<DeviceObservation> {
+    hosts.sort_by_key(|host| (host.mac.is_none(), host.mac, host.address));
+    let mut devices: Vec<DeviceObservation> = Vec::new();
+    let mut routed: Vec<HostObservation> = Vec::new();
     for host in hosts {
-        let device = devices.entry(host.mac).or_insert_with(|| DeviceObservation {
-            mac: host.mac,
-            addresses: Vec::with_capacity(1),
-            methods: Vec::new(),
-            rtt: None,
-            snmp: None,
-        });
-        add(device, host);
+        match devices.last_mut() {
+            _ if host.mac.is_none() => routed.push(host),
+            Some(device) if device.mac == host.mac => add(device, host),
+            _ => devices.push(device_of([host])),
+        }
     }
+    let mut alone = Vec::new();
+    let identities: Vec<Identity> = devices.iter().map(identity_of).collect();
+    let routed = by_identity(routed);
+    let behind: Vec<Identity> = routed.iter().map(identity_of).collect();
+    let copied = copied(identities.iter().chain(&behind));
+    for device in routed {
+        match on_link(&identity_of(&device), &identities, &devices, &copied).and_then(|place| devices.get_mut(place)) {
+            Some(known) => join(known, device),
+            None => alone.push(device),
+        }
+    }
+    alone.sort_by_key(|device| device.addresses.first().copied());
+    devices.extend(alone);
     devices
+}
+
+/// The device on link that has this identity, too: the first of several, which are ascending by hardware
+/// address; a manufacturer's address tells more than an engine id.
+fn on_link(
+    own: &Identity,
+    identities: &[Identity],
+    devices: &[DeviceObservation],
+    copied: &BTreeSet<EngineId>,
+) -> Option<usize> {
+    let told = |mac: MacAddr| own.universal().any(|told| told == mac);
+    let by_mac = devices.iter().zip(identities).position(|(device, identity)| {
+        device.mac.is_some_and(told) || identity.universal().any(|mac| own.stations.contains(&mac))
+    });
+    by_mac.or_else(|| identities.iter().position(|identity| own.agrees(identity, copied)))
+}
+
+/// What the agent of a device told about who it is.
+pub fn identity_of(device: &DeviceObservation) -> Identity {
+    match &device.snmp {
+        Some((_, Ok(answer))) => Identity::of_answer(answer),
+        _ => Identity::default(),
+    }
+}
+
+/// Hosts without a hardware address, one device for each that can be told apart. The table that tells
+/// most is the device's, at the lowest of the addresses that tell as much.
+fn by_identity(hosts: Vec<HostObservation>) -> Vec<DeviceObservation> {
+    let told = |host: &HostObservation| match &host.snmp {
+        Some(Ok(answer)) => Identity::of_answer(answer),
+        _ => Identity::default(),
+    };
+    let groups = groups(&hosts.iter().map(told).collect::<Vec<_>>());
+    let mut hosts: Vec<Option<HostObservation>> = hosts.into_iter().map(Some).collect();
+    let mut take = |place: &usize| hosts.get_mut(*place).and_then(Option::take);
+    groups.iter().map(|group| device_of(group.iter().filter_map(&mut take))).collect()
+}
+
+fn device_of(hosts: impl IntoIterator<Item = HostObservation>) -> DeviceObservation {
+    let mut device =
+        DeviceObservation { mac: None, addresses: Vec::with_capacity(1), methods: Vec::new(), rtt: None, snmp: None };
+    for host in hosts {
+        device.mac = device.mac.or(host.mac);
+        add(&mut device, host);
+    }
+    device
+}
+
+/// Adds what was seen of a device at other addresses.
+pub fn join(device: &mut DeviceObservation, other: DeviceObservation) {
+    let DeviceObservation { addresses, methods, rtt, snmp, .. } = other;
+    device.addresses.extend(addresses);
+    device.addresses.sort_unstable();
+    device.addresses.dedup();
+    add_rest(device, methods, rtt, snmp);
 }
 
 fn add(device: &mut DeviceObservation, host: HostObservation) {
     if device.addresses.last() != Some(&host.address) {
         device.addresses.push(host.address);
     }
-    for method in host.methods {
+    let snmp = host.snmp.map(|said| (host.address, said));
+    add_rest(device, host.methods, host.rtt, snmp);
+}
+
+fn add_rest(device: &mut DeviceObservation, methods: Vec<Protocol>, rtt: Option<Duration>, snmp: Option<Said>) {
+    for method in methods {
         if let Err(place) = device.methods.binary_search(&method) {
             device.methods.insert(place, method);
         }
     }
-    device.rtt = match (device.rtt, host.rtt) {
+    device.rtt = match (device.rtt, rtt) {
         (Some(known), Some(new)) => Some(known.min(new)),
         (known, new) => known.or(new),
     };
-    let answered = |snmp: &Option<(Ipv4Addr, Result<_, _>)>| matches!(snmp, Some((_, Ok(_))));
-    let new = host.snmp.map(|said| (host.address, said));
-    if device.snmp.is_none() || (!answered(&device.snmp) && answered(&new)) {
-        device.snmp = new.or_else(|| device.snmp.take());
+    let answered = |snmp: &Option<Said>| matches!(snmp, Some((_, Ok(_))));
+    if device.snmp.is_none() || (!answered(&device.snmp) && answered(&snmp)) {
+        device.snmp = snmp.or_else(|| device.snmp.take());
     }
 }
 
-/// Who answered for each address, ascending.
+/// What SNMP said, and at which address.
+type Said = (Ipv4Addr, Result<SnmpAnswer, SnmpFailure>);
+
+/// Who answered for each address, ascending; nobody by name where hardware addresses cannot be seen.
 pub type Owners = BTreeMap<Ipv4Addr, BTreeSet<MacAddr>>;
 
 /// Who answered for each address.
-pub fn owners(devices: &BTreeMap<MacAddr, DeviceObservation>) -> Owners {
+pub fn owners(devices: &[DeviceObservation]) -> Owners {
     let mut owners = Owners::new();
-    for device in devices.values() {
+    for device in devices {
         for address in &device.addresses {
-            owners.entry(*address).or_default().insert(device.mac);
+            owners.entry(*address).or_default().extend(device.mac);
         }
     }
     owners
@@ -64,82 +144,4 @@ pub fn disputed(owners: &Owners) -> impl Iterator<Item = (Ipv4Addr, &BTreeSet<Ma
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::algorithms::discovery::observation::SnmpAnswer;
-    use crate::domain::fact::{SnmpFailure, SnmpSystem};
-    use crate::domain::protocol::Protocol;
-    use proptest::prelude::*;
-    use std::time::Duration;
-
-    fn some_host() -> impl Strategy<Value = HostObservation> {
-        let snmp = prop_oneof![
-            Just(None),
-            Just(Some(Err(SnmpFailure::Timeout))),
-            Just(Some(Err(SnmpFailure::PortUnreachable))),
-            "[a-c]".prop_map(|name| Some(Ok(SnmpAnswer {
-                system: SnmpSystem { sys_name: Some(name), ..SnmpSystem::default() },
-                ..SnmpAnswer::default()
-            }))),
-        ];
-        let methods = prop::sample::subsequence(Protocol::ALL.to_vec(), 0..=3);
-        (0_u8..4, 0_u8..20, methods, prop::option::of(1_u64..9), snmp).prop_map(|(mac, address, methods, rtt, snmp)| {
-            HostObservation {
-                address: Ipv4Addr::new(10, 0, 1, address),
-                mac: MacAddr::new([2, 0, 0, 0, 0, mac]),
-                methods,
-                rtt: rtt.map(Duration::from_millis),
-                snmp,
-            }
-        })
-    }
-
-    /// Hosts with distinct (address, hardware address), as a sweep gives them, in two orders.
-    fn hosts_in_two_orders() -> impl Strategy<Value = (Vec<HostObservation>, Vec<HostObservation>)> {
-        prop::collection::vec(some_host(), 0..25)
-            .prop_map(|mut hosts| {
-                hosts.sort_by_key(|host| (host.mac, host.address));
-                hosts.dedup_by_key(|host| (host.mac, host.address));
-                hosts
-            })
-            .prop_flat_map(|hosts| (Just(hosts.clone()), Just(hosts).prop_shuffle()))
-    }
-
-    proptest! {
-        #[test]
-        fn the_order_of_arrival_does_not_matter((one, other) in hosts_in_two_orders()) {
-            prop_assert_eq!(merge(one), merge(other));
-        }
-
-        #[test]
-        fn no_observation_is_lost((hosts, _) in hosts_in_two_orders()) {
-            let devices = merge(hosts.clone());
-            for host in &hosts {
-                let device = &devices[&host.mac];
-                prop_assert!(device.addresses.contains(&host.address));
-                prop_assert!(host.methods.iter().all(|method| device.methods.contains(method)));
-                prop_assert!(device.rtt <= host.rtt || host.rtt.is_none());
-                if matches!(host.snmp, Some(Ok(_))) {
-                    prop_assert!(matches!(device.snmp, Some((_, Ok(_)))));
-                }
-            }
-            prop_assert_eq!(devices.values().map(|device| device.addresses.len()).sum::<usize>(), hosts.len());
-        }
-    }
-
-    #[test]
-    fn an_address_with_two_owners_is_disputed() {
-        let host = |mac: u8, address: u8| HostObservation {
-            address: Ipv4Addr::new(10, 0, 1, address),
-            mac: MacAddr::new([2, 0, 0, 0, 0, mac]),
-            methods: vec![Protocol::Arp],
-            rtt: None,
-            snmp: None,
-        };
-        let devices = merge(vec![host(1, 7), host(2, 7), host(1, 8)]);
-        let owners = owners(&devices);
-        let disputed: BTreeMap<_, _> = disputed(&owners).collect();
-        assert_eq!(disputed.keys().copied().collect::<Vec<_>>(), [Ipv4Addr::new(10, 0, 1, 7)]);
-        assert_eq!(disputed[&Ipv4Addr::new(10, 0, 1, 7)].len(), 2);
-    }
-}
+mod tests;

@@ -106,6 +106,7 @@ mod tests {
             hosts: Vec::new(),
             stats: Protocol::ALL.map(|protocol| (protocol, stats.clone())),
             failed: failed.map(str::to_owned),
+            unreached: std::collections::BTreeSet::new(),
         }
     }
 

@@ -1,48 +1,55 @@
-//! The sweep of one link: which frame leaves when, and what the answers mean.
+//! A sweep, of one link by frames or of many subnets through the kernel: which packet leaves when,
+//! and what the answers mean.
 //!
-//! A state machine without sockets and without a clock: it is asked for the next frame, and told
+//! A state machine without sockets and without a clock: it is asked for the next packet, and told
 //! what came back. One table of targets, one of hosts, queues for what is due; nothing for a host
 //! but its entry, so that a /16 is the same work as a /24, only more of it.
 //!
 //! ```text
-//!   order ──► ARP ──answer──► host ──► ICMP echo ──► answered or given up
-//!               │              └─────► SNMP: system ─► interfaces ─► neighbours ─► told or given up
+//!   order ──► first question ──answer──► host ──► ICMP echo ──► answered or given up
+//!               │                         └─────► SNMP: system ─► interfaces ─► neighbours ─► told or given up
 //!            silence: again, up to the last attempt
 //! ```
+//!
+//! The first question is ARP where frames can be sent, and through the kernel the echo itself.
 
 mod access;
 mod agent;
 mod cells;
+mod cookie;
 mod engine;
 pub mod footprint;
 mod host;
+mod kernel;
 mod lane;
 mod neighbours;
 mod receive;
 #[cfg(test)]
 mod simulation;
 mod table;
+mod way;
+mod window;
+mod write;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use self::access::Desk;
+use self::cookie::Cookie;
 use self::host::{Asked, Host};
+pub use self::kernel::DeliveryError;
 use self::lane::{Lane, Waiting};
+use self::way::{KernelWay, Way};
 use crate::algorithms::discovery::credentials::PreparedCredential;
 use crate::algorithms::discovery::observation::HostObservation;
 use crate::algorithms::discovery::pacing::Pacer;
-use crate::algorithms::discovery::plan::LinkPlan;
+use crate::algorithms::discovery::plan::{KernelPlan, LinkPlan};
 use crate::domain::address::MacAddr;
 use crate::domain::cycle::ProtocolStats;
 use crate::domain::policy::Probing;
 use crate::domain::protocol::Protocol;
-use crate::wire::icmp::Echo;
-use crate::wire::ipv4::Heading;
-use crate::wire::udp::Datagram;
-use crate::wire::{arp, icmp, udp};
 
 /// The UDP port of SNMP agents (RFC 3417).
 pub const SNMP_PORT: u16 = 161;
@@ -67,13 +74,17 @@ pub struct SweepSettings {
 pub enum Step {
     /// The frame in the buffer leaves now.
     Send,
+    /// The ICMP message in the buffer leaves now, through the kernel.
+    SendEcho(Ipv4Addr),
+    /// The SNMP message in the buffer leaves now, through the kernel.
+    SendSnmp(Ipv4Addr),
     /// Nothing leaves before this instant, unless an answer comes.
     Wait(Duration),
     /// Everybody has answered or been given up.
     Done,
 }
 
-/// What the sweep of a link saw.
+/// What a sweep saw.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LinkOutcome {
     /// How many addresses were to be asked: all but the host's own.
@@ -84,6 +95,8 @@ pub struct LinkOutcome {
     pub stats: [(Protocol, ProtocolStats); 3],
     /// Why the link could not be used to the end; then silence on it means nothing.
     pub failed: Option<String>,
+    /// The addresses that no packet could reach; their silence means nothing either.
+    pub unreached: BTreeSet<Ipv4Addr>,
 }
 
 /// How far a sweep is.
@@ -100,7 +113,7 @@ pub struct SweepProgress {
 /// A probe that is ready to leave.
 #[derive(Debug, Clone, Copy)]
 enum Probe {
-    Arp { target: u32, attempt: u8 },
+    First { target: u32, attempt: u8 },
     Echo { host: u32, attempt: u8 },
     Snmp { host: u32, question: u32, attempt: u8, packet: u32 },
 }
@@ -108,7 +121,8 @@ enum Probe {
 /// The state of one address. Small: a /16 has 65,534 of them.
 #[derive(Debug, Clone, Copy)]
 struct Target {
-    /// When it was first asked, to measure the round trip of an answer to the only attempt.
+    /// When it was first asked, to measure the round trip of an answer to the only attempt; through
+    /// the kernel, when it was last asked, for an echo reply tells which attempt it answers.
     asked_at: Duration,
     /// Its entry among the hosts, once it has answered.
     host: Option<u32>,
@@ -116,10 +130,10 @@ struct Target {
     given_up: bool,
 }
 
-/// The sweep of one link.
+/// A sweep.
 #[derive(Debug)]
 pub struct LinkSweep {
-    plan: LinkPlan,
+    way: Way,
     settings: SweepSettings,
     random: fastrand::Rng,
     pacer: Pacer,
@@ -138,7 +152,7 @@ pub struct LinkSweep {
     snmp: Lane,
     desk: Desk,
     echo_id: u16,
-    cookie: [u8; COOKIE_LENGTH],
+    cookie: Cookie,
     message: Vec<u8>,
     failed: Option<String>,
 }
@@ -147,30 +161,37 @@ pub struct LinkSweep {
 /// sixty thousand.
 const MOST_DISPUTES: usize = 256;
 
-/// Octets that an echo request carries and its reply repeats.
-const COOKIE_LENGTH: usize = 16;
-
 /// Of each so many packets one belongs to a conversation while addresses are still being asked: the
 /// silence of the last address asked is what a sweep waits for longest, so addresses go first.
 const TURNS: u8 = 4;
 
 impl LinkSweep {
-    /// A sweep of a link; the same seed gives the same order and the same identifiers.
+    /// A sweep of a link by frames; the same seed gives the same order and the same identifiers.
     pub fn new(plan: LinkPlan, settings: SweepSettings, seed: u64) -> Self {
+        let own = plan.link.own_addresses().collect();
+        Self::by(Way::Frames(plan), own, settings, seed)
+    }
+
+    /// A sweep through the kernel. No more than `neighbours` addresses on link are asked anew within
+    /// the time for which the kernel keeps an entry for each.
+    pub fn through_kernel(plan: KernelPlan, neighbours: usize, settings: SweepSettings, seed: u64) -> Self {
+        let own = plan.own.clone();
+        Self::by(Way::Kernel(KernelWay::new(plan, neighbours)), own, settings, seed)
+    }
+
+    fn by(way: Way, own: Vec<Ipv4Addr>, settings: SweepSettings, seed: u64) -> Self {
         let mut random = fastrand::Rng::with_seed(seed);
-        let own: Vec<Ipv4Addr> = plan.link.own_addresses().collect();
-        let others = (0_u32..).zip(plan.targets.iter()).filter(|(_, target)| !own.contains(target));
+        let others = (0_u32..).zip(way.targets().iter()).filter(|(_, target)| !own.contains(target));
         let mut order: Vec<u32> = others.map(|(position, _)| position).collect();
         random.shuffle(&mut order);
-        let mut cookie = [0; COOKIE_LENGTH];
-        random.fill(&mut cookie);
+        let cookie = Cookie::new(&mut random);
         // Our own addresses are not asked; whoever speaks for one all the same is heard, and nobody
         // waits for it.
         let target = |address| {
             let given_up = own.contains(&address);
             Target { asked_at: Duration::ZERO, host: None, attempts: 0, given_up }
         };
-        let targets = plan.targets.iter().map(target).collect();
+        let targets = way.targets().iter().map(target).collect();
         let mut resolution = Lane::new(&settings.probing);
         resolution.open = order.len();
         Self {
@@ -192,35 +213,35 @@ impl LinkSweep {
             message: Vec::with_capacity(256),
             failed: None,
             random,
-            plan,
+            way,
             settings,
         }
     }
 
-    /// Says what to do at `now`, the time since the sweep began. After [`Step::Send`] the buffer
-    /// holds the frame.
+    /// Says what to do at `now`, the time since the sweep began. After [`Step::Send`] and its like the
+    /// buffer holds the packet.
     pub fn next(&mut self, now: Duration, frame: &mut Vec<u8>) -> Step {
         if self.failed.is_some() {
             return Step::Done;
         }
         self.expire(now);
         loop {
-            if !self.has_work() {
+            if !self.has_work(now) {
                 let open = self.resolution.open + self.echo.open + self.snmp.open;
-                return match self.next_due() {
+                return match self.next_due(now) {
                     Some(due) if open > 0 => Step::Wait(due),
                     _ => Step::Done,
                 };
             }
             let ready = self.pacer.ready_at();
             if now < ready {
-                return Step::Wait(self.next_due().map_or(ready, |due| due.min(ready)));
+                return Step::Wait(self.next_due(now).map_or(ready, |due| due.min(ready)));
             }
-            if let Some(probe) = self.pick()
-                && self.write(probe, now, frame)
+            if let Some(probe) = self.pick(now)
+                && let Some(step) = self.write(probe, now, frame)
             {
                 self.pacer.take(now);
-                return Step::Send;
+                return step;
             }
         }
     }
@@ -241,38 +262,50 @@ impl LinkSweep {
 
     /// Ends the sweep and tells what it saw.
     pub fn finish(mut self) -> LinkOutcome {
-        let wants = |protocol| self.settings.protocols.contains(&protocol);
-        let wanted = Protocol::ALL.map(wants);
+        let wanted = Protocol::ALL.map(|protocol| self.settings.protocols.contains(&protocol));
         self.resolution.stats.hosts = self.hosts.len() as u64;
         self.echo.stats.hosts = self.hosts.iter().filter(|host| host.echo == Asked::Answered).count() as u64;
+        let (unreached, no_route) = self.way.unreached(&self.targets);
         let mut hosts: Vec<HostObservation> = self.hosts.into_iter().map(|host| host.finish(wanted)).collect();
         self.snmp.stats.hosts = hosts.iter().filter(|host| matches!(host.snmp, Some(Ok(_)))).count() as u64;
         let dispute = |(address, mac)| HostObservation {
             address,
-            mac,
+            mac: Some(mac),
             methods: Protocol::ALL.into_iter().filter(|protocol| *protocol == Protocol::Arp && wanted[0]).collect(),
             rtt: None,
             snmp: None,
         };
         hosts.extend(self.disputes.into_iter().map(dispute));
-        let stats = [
-            (Protocol::Arp, self.resolution.finish()),
-            (Protocol::Icmp, self.echo.finish()),
-            (Protocol::Snmp, self.snmp.finish()),
-        ];
-        LinkOutcome { targets: self.order.len(), hosts, stats, failed: self.failed }
+        let lanes = (self.resolution.finish(), self.echo.finish(), self.snmp.finish());
+        let (stats, failed) = self.way.account(lanes, wanted, &hosts, no_route);
+        LinkOutcome { targets: self.order.len(), hosts, stats, failed: self.failed.or(failed), unreached }
     }
 
-    fn has_work(&self) -> bool {
-        self.fresh < self.order.len() || !self.again.is_empty() || !self.talks.is_empty()
+    /// Whether something could leave now, if the pace allows.
+    fn has_work(&self, now: Duration) -> bool {
+        !self.again.is_empty()
+            || !self.talks.is_empty()
+            || (self.next_fresh().is_some() && self.opens_at(now).is_none())
     }
 
-    fn next_due(&self) -> Option<Duration> {
-        [&self.resolution, &self.echo, &self.snmp].into_iter().filter_map(Lane::next_due).min()
+    /// The next target that was never asked.
+    fn next_fresh(&self) -> Option<u32> {
+        self.order.get(self.fresh).copied()
+    }
+
+    /// When the next target may be asked for the first time; `None` for now, or when there is none.
+    fn opens_at(&self, now: Duration) -> Option<Duration> {
+        let Way::Kernel(kernel) = &self.way else { return None };
+        kernel.opens_at(self.next_fresh()?, now)
+    }
+
+    fn next_due(&self, now: Duration) -> Option<Duration> {
+        let lanes = [&self.resolution, &self.echo, &self.snmp];
+        lanes.into_iter().filter_map(Lane::next_due).chain(self.opens_at(now)).min()
     }
 
     /// The next probe: repetitions and new addresses first, a conversation in its turn.
-    fn pick(&mut self) -> Option<Probe> {
+    fn pick(&mut self, now: Duration) -> Option<Probe> {
         self.turn = (self.turn + 1) % TURNS;
         if self.turn == 0
             && let Some(probe) = self.talks.pop_front()
@@ -282,90 +315,28 @@ impl LinkSweep {
         if let Some(probe) = self.again.pop_front() {
             return Some(probe);
         }
-        if let Some(target) = self.order.get(self.fresh) {
+        if let Some(target) = self.next_fresh()
+            && self.opens_at(now).is_none()
+        {
             self.fresh += 1;
-            return Some(Probe::Arp { target: *target, attempt: 0 });
+            return Some(Probe::First { target, attempt: 0 });
         }
         self.talks.pop_front()
-    }
-
-    /// Writes the probe's frame and begins to wait for its answer; `false` when the probe has become
-    /// needless meanwhile.
-    fn write(&mut self, probe: Probe, now: Duration, frame: &mut Vec<u8>) -> bool {
-        match probe {
-            Probe::Arp { target, attempt } => self.write_arp(target, attempt, now, frame),
-            Probe::Echo { host, attempt } => self.write_echo(host, attempt, now, frame),
-            Probe::Snmp { host, question, attempt, packet } => {
-                self.write_snmp(host, question, attempt, packet, now, frame)
-            }
-        }
-        .is_some()
-    }
-
-    fn write_arp(&mut self, position: u32, attempt: u8, now: Duration, frame: &mut Vec<u8>) -> Option<()> {
-        let target = self.targets.get_mut(position as usize).filter(|target| target.host.is_none())?;
-        let address = self.plan.targets.get(position as usize)?;
-        let source = self.plan.source_for(address)?;
-        if attempt == 0 {
-            target.asked_at = now;
-        }
-        target.attempts = attempt + 1;
-        arp::encode_request(frame, self.plan.mac, source, address);
-        self.resolution.sent(attempt, now);
-        self.resolution.wait_for(attempt, Waiting { who: position, question: 0, sent_at: now });
-        Some(())
-    }
-
-    fn write_echo(&mut self, position: u32, attempt: u8, now: Duration, frame: &mut Vec<u8>) -> Option<()> {
-        let host = self.hosts.get_mut(position as usize).filter(|host| host.echo == Asked::Open)?;
-        let echo = Echo { identifier: self.echo_id, sequence: u16::from(attempt), payload: &self.cookie };
-        let heading = heading(&self.plan, host, self.random.u16(..));
-        icmp::encode_echo_request(frame, &heading, &echo).ok()?;
-        host.echo_sent = (attempt, now);
-        self.echo.sent(attempt, now);
-        self.echo.wait_for(attempt, Waiting { who: position, question: 0, sent_at: now });
-        Some(())
-    }
-
-    /// An attempt is one packet, or one for each of the communities that are tried at once.
-    fn write_snmp(
-        &mut self,
-        position: u32,
-        question: u32,
-        attempt: u8,
-        packet: u32,
-        now: Duration,
-        frame: &mut Vec<u8>,
-    ) -> Option<()> {
-        let host = self.hosts.get_mut(position as usize)?;
-        let talk = host.open_talk().filter(|talk| talk.question() == question)?;
-        let packets = talk.packets();
-        talk.encode(packet, &mut self.desk, now, &mut self.message);
-        host.snmp_sent = (attempt, now);
-        let heading = heading(&self.plan, host, self.random.u16(..));
-        let ports = (self.settings.snmp_port, SNMP_PORT);
-        let datagram = Datagram { source_port: ports.0, destination_port: ports.1, payload: &self.message };
-        udp::encode(frame, &heading, &datagram).ok()?;
-        self.snmp.sent(attempt, now);
-        if packet + 1 < packets {
-            self.talks.push_front(Probe::Snmp { host: position, question, attempt, packet: packet + 1 });
-        } else {
-            self.snmp.wait_for(attempt, Waiting { who: position, question, sent_at: now });
-        }
-        Some(())
     }
 
     /// Queues again who has not answered in time, and gives up who has not answered the last attempt.
     fn expire(&mut self, now: Duration) {
         loop {
             let targets = &self.targets;
-            let known = |waiting: &Waiting| targets.get(waiting.who as usize).is_none_or(|one| one.host.is_some());
+            let known = |waiting: &Waiting| {
+                targets.get(waiting.who as usize).is_none_or(|one| one.host.is_some() || one.given_up)
+            };
             let Some((Waiting { who, .. }, attempt, last)) = self.resolution.overdue(now, known) else { break };
             if last {
                 self.resolution.open -= 1;
                 self.targets.get_mut(who as usize).into_iter().for_each(|target| target.given_up = true);
             } else {
-                self.again.push_back(Probe::Arp { target: who, attempt: attempt + 1 });
+                self.again.push_back(Probe::First { target: who, attempt: attempt + 1 });
             }
         }
         loop {
@@ -399,15 +370,5 @@ impl LinkSweep {
                 self.again.push_back(Probe::Snmp { host: who, question, attempt: attempt + 1, packet: 0 });
             }
         }
-    }
-}
-
-fn heading(plan: &LinkPlan, host: &Host, identification: u16) -> Heading {
-    Heading {
-        source_mac: plan.mac,
-        source: host.source,
-        destination_mac: host.mac,
-        destination: host.address,
-        identification,
     }
 }

@@ -33,6 +33,7 @@ use crate::eastwest::bus::Bus;
 use crate::northbound::http::{Listeners, Parts, serve};
 use crate::southbound::carrier::SocketCarrier;
 use crate::southbound::interfaces::links;
+use crate::southbound::routes::has_route;
 
 /// A controller that has used up the time for all may still close its NIB.
 const LEAST: Duration = Duration::from_millis(500);
@@ -140,7 +141,7 @@ impl Running {
     /// Reads the configuration again. What may change while it runs is the Local Controller's; policy is
     /// what the Global Controller passes down.
     async fn take_over(&mut self, sources: Sources) -> anyhow::Result<()> {
-        let (event, payload) = match reload(sources, &self.config, &links()) {
+        let (event, payload) = match reload(sources, &self.config, &links(), has_route) {
             Ok(taken) => {
                 let payload = json!({ "needs_restart": taken.restart });
                 if let Some(local) = self.working(Role::Local) {

@@ -150,7 +150,7 @@ fn the_json_form_has_every_key_and_readable_values() {
     assert_eq!((&json["ip_addresses"], &json["methods"]), (&json!(["10.0.0.7"]), &json!(["arp"])));
     assert_eq!((&json["rtt_ms"], &json["first_seen"]), (&json!(1.5), &json!("1970-01-01T00:00:00.000Z")));
     assert_eq!((&json["region"], &json["snmp"], &json["hostname"]), (&json!("zone-A"), &json!(null), &json!(null)));
-    assert_eq!(json.as_object().unwrap().len(), 19);
+    assert_eq!(json.as_object().unwrap().len(), 20);
 }
 
 #[test]

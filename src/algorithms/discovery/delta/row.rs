@@ -23,7 +23,7 @@ pub(super) fn new(id: DeviceId, observation: &DeviceObservation, context: &Conte
     let conclusion = conclusion(observation.mac, system_of(observation), context);
     let device = Device {
         id,
-        mac: Some(observation.mac),
+        mac: observation.mac,
         addresses: observation.addresses.clone(),
         hostname: hostname(observation),
         vendor: conclusion.vendor.as_ref().map(|(vendor, _)| vendor.clone()),
@@ -55,35 +55,41 @@ pub(super) fn new(id: DeviceId, observation: &DeviceObservation, context: &Conte
     delta.counts.new += 1;
 }
 
-/// A known device that answered.
+/// A known device that answered. `merged` are rows that turned out to be of the same device.
 pub(super) fn seen(
-    known: &KnownDevice,
+    row: &KnownDevice,
+    merged: &[&KnownDevice],
     observation: &DeviceObservation,
     owners: &Owners,
     context: &Context<'_>,
     delta: &mut Delta,
 ) {
-    let before = &known.device;
+    let before = &row.device;
+    let known = &united(row, merged);
     let known_system = match known.fact(FactKind::SnmpSystem).map(|row| &row.fact) {
         Some(Fact::SnmpSystem(system)) => Some(system),
         _ => None,
     };
     let system = system_of(observation).or(known_system);
-    let conclusion = conclusion(observation.mac, system, context);
+    let mac = observation.mac.or(before.mac);
+    let conclusion = conclusion(mac, system, context);
     let (addresses, silent) = addresses(known, observation, owners, context);
+    let same = &known.device;
     let device = Device {
+        mac,
         addresses,
-        hostname: hostname(observation).or_else(|| before.hostname.clone()),
-        vendor: conclusion.vendor.as_ref().map(|(vendor, _)| vendor.clone()).or_else(|| before.vendor.clone()),
+        hostname: hostname(observation).or_else(|| same.hostname.clone()),
+        vendor: conclusion.vendor.as_ref().map(|(vendor, _)| vendor.clone()).or_else(|| same.vendor.clone()),
         device_type: match conclusion.device_type {
-            DeviceType::Unknown => before.device_type,
+            DeviceType::Unknown => same.device_type,
             known => known,
         },
         // It is read from the description alone: a new one that tells none takes the old one back.
-        firmware: if system.is_some() { conclusion.firmware.clone() } else { before.firmware.clone() },
+        firmware: if system.is_some() { conclusion.firmware.clone() } else { same.firmware.clone() },
         region: context.region.cloned().or_else(|| before.region.clone()),
         local_controller: context.local_controller.cloned().or_else(|| before.local_controller.clone()),
-        status: before.status.after(Sighting::Seen),
+        status: same.status.after(Sighting::Seen),
+        first_seen: same.first_seen,
         last_seen: context.now,
         missed_cycles: 0,
         methods: observation.methods.clone(),
@@ -96,6 +102,11 @@ pub(super) fn seen(
     rows.push(fact_row(device.id, Fact::SilentAddresses(silent), "sweep", None, context));
     rows.retain(|row| is_news(known, row));
     tell_restart(known, observation, context, delta);
+    retire(&device, merged, context, delta);
+    let moved = known.facts.iter().filter(|fact| !row.facts.contains(fact)).cloned().map(Change::PutFact);
+    if !merged.is_empty() {
+        differences.insert("merged".to_owned(), json!(merged.iter().map(|one| one.device.id).collect::<Vec<_>>()));
+    }
     let interfaces = known.fact(FactKind::SnmpInterfaces).map(|row| &row.fact);
     if let Some(change) = interfaces.and_then(|before| rows.iter().find_map(|row| interface_change(before, &row.fact)))
     {
@@ -110,6 +121,7 @@ pub(super) fn seen(
     } else {
         let subject = device.id.to_string();
         delta.changes.push(Change::UpdateDevice(device));
+        delta.changes.extend(moved);
         delta.changes.extend(rows.into_iter().map(Change::PutFact));
         delta.changes.push(context.event(EventType::DeviceUpdated, subject, json!({ "changes": differences })));
         delta.counts.updated += 1;
@@ -142,13 +154,62 @@ fn tell_restart(known: &KnownDevice, observation: &DeviceObservation, context: &
     }
 }
 
+/// A row with all that is known by the others, too: their addresses, the first sighting of any, what
+/// people decided about any, and what their agents told where it told nothing newer itself.
+fn united(row: &KnownDevice, merged: &[&KnownDevice]) -> KnownDevice {
+    let mut united = row.clone();
+    for KnownDevice { device: other, facts } in merged {
+        let device = &mut united.device;
+        device.addresses.extend(&other.addresses);
+        device.first_seen = device.first_seen.min(other.first_seen);
+        // No sighting lifts these two, and so no merge does.
+        if matches!(other.status, DeviceStatus::Quarantined | DeviceStatus::Degraded)
+            && device.status != DeviceStatus::Quarantined
+        {
+            device.status = other.status;
+        }
+        device.hostname = device.hostname.take().or_else(|| other.hostname.clone());
+        device.vendor = device.vendor.take().or_else(|| other.vendor.clone());
+        device.firmware = device.firmware.take().or_else(|| other.firmware.clone());
+        if device.device_type == DeviceType::Unknown {
+            device.device_type = other.device_type;
+        }
+        for fact in facts.iter().filter(|fact| fact.protocol.is_some()) {
+            let same = |mine: &&mut FactRow| mine.fact.kind() == fact.fact.kind() && mine.source == fact.source;
+            let moved = FactRow { device: row.device.id, ..fact.clone() };
+            match united.facts.iter_mut().find(same) {
+                Some(mine) if mine.observed_at < moved.observed_at => *mine = moved,
+                Some(_) => {}
+                None => united.facts.push(moved),
+            }
+        }
+    }
+    united.device.addresses.sort_unstable();
+    united.device.addresses.dedup();
+    united
+}
+
+/// Takes away the rows that are of this device.
+fn retire(device: &Device, merged: &[&KnownDevice], context: &Context<'_>, delta: &mut Delta) {
+    for KnownDevice { device: other, .. } in merged {
+        delta.changes.push(Change::RemoveDevice { id: other.id, version: other.version });
+        let payload = json!({
+            "into": device.id,
+            "mac": device.mac,
+            "ip_addresses": other.addresses,
+            "first_seen": other.first_seen,
+        });
+        delta.changes.push(context.event(EventType::DeviceMerged, other.id.to_string(), payload));
+    }
+}
+
 /// A known device that did not answer.
 pub(super) fn unseen(known: &KnownDevice, owners: &Owners, context: &Context<'_>, delta: &mut Delta) {
     let before = &known.device;
     let mut device = before.clone();
     device.addresses.retain(|address| !owners.contains_key(address));
     // A device that has lost its last address to another one is asked by every question.
-    let judged = !context.asked.is_empty() && before.addresses.iter().all(|address| context.was_asked(*address));
+    let judged = !context.asked.is_empty() && before.addresses.iter().all(|address| context.judges(before, *address));
     if judged && before.status != DeviceStatus::Inactive {
         let limit = context.missed_cycles_before_inactive;
         let missed_cycles = before.missed_cycles.saturating_add(1);
@@ -200,7 +261,7 @@ fn addresses(
             continue;
         }
         let before = silent_before.get(address).copied().unwrap_or(0);
-        let cycles = before.saturating_add(u32::from(context.was_asked(*address)));
+        let cycles = before.saturating_add(u32::from(context.judges(&known.device, *address)));
         if cycles < context.missed_cycles_before_inactive {
             addresses.push(*address);
             if cycles > 0 {
@@ -224,9 +285,9 @@ fn hostname(observation: &DeviceObservation) -> Option<String> {
     system_of(observation).and_then(|system| system.sys_name.clone()).filter(|name| !name.trim().is_empty())
 }
 
-fn conclusion(mac: MacAddr, system: Option<&SnmpSystem>, context: &Context<'_>) -> Conclusion {
+fn conclusion(mac: Option<MacAddr>, system: Option<&SnmpSystem>, context: &Context<'_>) -> Conclusion {
     let clues = Clues {
-        mac: Some(mac),
+        mac,
         sys_object_id: system.and_then(|system| system.sys_object_id.as_deref()),
         sys_descr: system.and_then(|system| system.sys_descr.as_deref()),
         sys_services: system.and_then(|system| system.sys_services),
@@ -284,6 +345,7 @@ pub(in crate::algorithms) fn differences(before: &Device, after: &Device) -> Map
             found.insert(column.to_owned(), json!({ "from": from, "to": to }));
         }
     };
+    note("mac", value(before.mac), value(after.mac));
     note("ip_addresses", value(&before.addresses), value(&after.addresses));
     note("hostname", value(&before.hostname), value(&after.hostname));
     note("vendor", value(&before.vendor), value(&after.vendor));

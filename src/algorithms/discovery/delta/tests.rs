@@ -4,8 +4,10 @@ use crate::algorithms::discovery::observation::{HostObservation, SnmpAnswer};
 use crate::domain::device::{DeviceStatus, DeviceType, Version};
 use crate::domain::fact::{Fact, Interface, SnmpEngine, SnmpFailure, SnmpReachability, SnmpSystem, SnmpUptime};
 use crate::domain::protocol::Protocol;
+use crate::domain::subnet::AddressSet;
 use proptest::prelude::*;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -51,7 +53,13 @@ fn known(number: u8) -> KnownDevice {
 
 /// The device of this number, as it answers at these addresses.
 fn answering(number: u8, at: &[u8]) -> DeviceObservation {
-    DeviceObservation { mac: mac(number), addresses: ips(at), methods: vec![Protocol::Arp], rtt: None, snmp: None }
+    DeviceObservation {
+        mac: Some(mac(number)),
+        addresses: ips(at),
+        methods: vec![Protocol::Arp],
+        rtt: None,
+        snmp: None,
+    }
 }
 
 fn told(number: u8, answer: SnmpAnswer) -> DeviceObservation {
@@ -72,7 +80,7 @@ struct Scene {
     actor: ControllerId,
     region: Option<Region>,
     limit: u32,
-    asked: Vec<AddressSet>,
+    asked: Vec<Asked>,
     vendors: VendorTable,
     known: Vec<KnownDevice>,
 }
@@ -84,7 +92,7 @@ impl Scene {
             actor: ControllerId::standalone(),
             region: None,
             limit: 3,
-            asked: vec![AddressSet::new(&["10.0.1.0/24".parse().unwrap()])],
+            asked: vec![AddressSet::new(&["10.0.1.0/24".parse().unwrap()]).into()],
             vendors: VendorTable::builtin(),
             known: known.into_iter().collect(),
         }
@@ -101,8 +109,7 @@ impl Scene {
             asked: &self.asked,
             vendors: &self.vendors,
         };
-        let seen = seen.iter().map(|observation| (observation.mac, observation.clone())).collect();
-        decide(&self.known, DeviceId::from_number(next), &seen, &context)
+        decide(&self.known, DeviceId::from_number(next), seen, &context)
     }
 
     /// Decides a cycle an hour later, and writes it down.
@@ -136,6 +143,10 @@ impl Scene {
                 let facts = &mut self.one(row.device).facts;
                 facts.retain(|have| (have.fact.kind(), &have.source) != (row.fact.kind(), &row.source));
                 facts.push(row.clone());
+            }
+            Change::RemoveDevice { id, version } => {
+                assert_eq!(self.one(*id).device.version, *version, "computed from the row that was read");
+                self.known.retain(|one| one.device.id != *id);
             }
             _ => {}
         }
@@ -183,7 +194,7 @@ mod newcomers {
         let mut scene = Scene::of([known(1)]);
         scene.region = Some("zone-A".parse().unwrap());
         let mut observation = told(2, SnmpAnswer { system: system("core-2", "x"), ..SnmpAnswer::default() });
-        observation.mac = "00:1b:2f:00:00:02".parse().unwrap();
+        observation.mac = Some("00:1b:2f:00:00:02".parse().unwrap());
         observation.rtt = Some(Duration::from_millis(2));
         let delta = scene.cycle(&[answering(1, &[1]), observation]);
         assert_eq!(delta.counts, DeltaCounts { new: 1, updated: 1, ..DeltaCounts::default() });
@@ -303,8 +314,7 @@ mod sightings {
             asked: &scene.asked,
             vendors: &scene.vendors,
         };
-        let seen = BTreeMap::from([(mac(1), answering(1, &[1]))]);
-        let delta = decide(&scene.known, id(2), &seen, &context);
+        let delta = decide(&scene.known, id(2), &[answering(1, &[1])], &context);
         let change = json!({ "local_controller": { "from": null, "to": "local_cntl_zoneA_5" } });
         assert_eq!(update(&delta, 1), change);
         let Change::Append(event) = &delta.changes[1] else { panic!("{delta:?}") };
@@ -404,7 +414,7 @@ mod silence {
         let mut scene = Scene::of([known(1), two, elsewhere]);
         assert_eq!(scene.cycle(&[]).counts, DeltaCounts { missed: 1, ..DeltaCounts::default() });
         assert_eq!([1, 2, 3].map(|number| scene.device(number).missed_cycles), [1, 0, 0]);
-        scene.asked.push(AddressSet::new(&["10.0.2.0/24".parse().unwrap()]));
+        scene.asked.push(AddressSet::new(&["10.0.2.0/24".parse().unwrap()]).into());
         scene.cycle(&[]);
         assert_eq!([1, 2, 3].map(|number| scene.device(number).missed_cycles), [2, 1, 1]);
     }
@@ -419,11 +429,32 @@ mod silence {
     }
 
     #[test]
-    fn a_device_without_a_hardware_address_is_none_of_a_sweep() {
+    fn a_device_without_a_hardware_address_is_missed_like_any_other() {
         let mut routed = known(1);
         routed.device.mac = None;
         let scene = Scene::of([routed]);
-        assert_eq!(scene.decide(&[]), Delta::default());
+        assert_eq!(scene.decide(&[]).counts, DeltaCounts { missed: 1, ..DeltaCounts::default() });
+    }
+
+    #[test]
+    fn who_is_known_by_arp_alone_is_not_judged_by_pings_nor_who_could_not_be_reached() {
+        let by_ping = |unreached: &[u8]| Asked {
+            by_arp: false,
+            unreached: ips(unreached).into_iter().collect(),
+            ..scene_asked()
+        };
+        let mut pings = known(2);
+        pings.device.methods = vec![Protocol::Arp, Protocol::Icmp];
+        let mut scene = Scene::of([known(1), pings]);
+        let missed = |scene: &Scene| scene.decide(&[]).counts.missed;
+        scene.asked = vec![by_ping(&[])];
+        assert_eq!(missed(&scene), 1, "only the one that is known to answer pings");
+        scene.asked = vec![by_ping(&[2])];
+        assert_eq!(missed(&scene), 0);
+    }
+
+    fn scene_asked() -> Asked {
+        AddressSet::new(&["10.0.1.0/24".parse().unwrap()]).into()
     }
 }
 
@@ -574,9 +605,9 @@ mod snmp {
         let mut told_at = |uptime, boots| events(&scene.cycle(&[told(1, at(uptime, boots))])).len();
         // An uptime that grows, one that fell back under the same count (a wrap), a new count.
         assert_eq!([told_at(600, 3), told_at(5, 3), told_at(300, 4)], [0, 0, 1]);
-        // Of an agent that is asked by its community there is the uptime alone.
-        let by_community = |uptime| SnmpAnswer { uptime: Some(SnmpUptime { uptime_seconds: uptime }), ..answer() };
-        let delta = scene.cycle(&[told(1, by_community(7))]);
+        // Of an agent without an engine of SNMP v3 there is the uptime alone.
+        let without_engine = |uptime| SnmpAnswer { uptime: Some(SnmpUptime { uptime_seconds: uptime }), ..answer() };
+        let delta = scene.cycle(&[told(1, without_engine(7))]);
         let Some(Change::Append(event)) = delta.changes.iter().find(|change| matches!(change, Change::Append(_)))
         else {
             panic!("{delta:?}")
@@ -654,7 +685,7 @@ mod properties {
         ];
         let host = (1_u8..5, 1_u8..9, snmp).prop_map(|(owner, address, snmp)| HostObservation {
             address: ip(address),
-            mac: mac(owner),
+            mac: Some(mac(owner)),
             methods: vec![Protocol::Arp],
             rtt: Some(Duration::from_millis(u64::from(address))),
             snmp,
@@ -667,7 +698,7 @@ mod properties {
     }
 
     fn seen(hosts: Vec<HostObservation>) -> Vec<DeviceObservation> {
-        merge(hosts).into_values().collect()
+        merge(hosts)
     }
 
     proptest! {
@@ -717,6 +748,178 @@ mod properties {
                 let status = if missed == limit { DeviceStatus::Inactive } else { DeviceStatus::Active };
                 prop_assert_eq!((scene.device(1).status, scene.device(1).missed_cycles), (status, missed));
             }
+        }
+    }
+}
+
+mod identity {
+    use super::*;
+
+    /// A host behind a router.
+    fn routed(at: &[u8], answer: Option<SnmpAnswer>) -> DeviceObservation {
+        let snmp = answer.map(|answer| (ip(at[0]), Ok(answer)));
+        DeviceObservation { mac: None, addresses: ips(at), methods: vec![Protocol::Icmp], rtt: None, snmp }
+    }
+
+    fn agent(engine: Option<&str>, stations: &[u8]) -> SnmpAnswer {
+        let interface =
+            |number: &u8| Interface { index: u32::from(*number), mac: Some(station(*number)), ..Interface::default() };
+        SnmpAnswer {
+            system: system("core-1", "x"),
+            engine: engine.map(|digits| SnmpEngine { engine_id: digits.repeat(3).parse().unwrap(), boots: 1 }),
+            interfaces: Some(stations.iter().map(interface).collect()),
+            ..SnmpAnswer::default()
+        }
+    }
+
+    /// An address of a manufacturer.
+    fn station(number: u8) -> MacAddr {
+        MacAddr::new([0, 0x1b, 0x54, 0, 0, number])
+    }
+
+    /// Somebody on link who shows this address.
+    fn on_link(number: u8, at: &[u8]) -> DeviceObservation {
+        DeviceObservation { mac: Some(station(number)), ..answering(number, at) }
+    }
+
+    fn rows(scene: &Scene) -> Vec<(u32, Option<MacAddr>, Vec<Ipv4Addr>)> {
+        let row = |one: &KnownDevice| (one.device.id.number(), one.device.mac, one.device.addresses.clone());
+        scene.known.iter().map(row).collect()
+    }
+
+    #[test]
+    fn an_address_is_a_device_until_more_is_known() {
+        let mut scene = Scene::of([]);
+        scene.cycle(&[routed(&[7], None)]);
+        scene.cycle(&[routed(&[7], None)]);
+        assert_eq!(rows(&scene), [(1, None, ips(&[7]))]);
+        let delta = scene.cycle(&[on_link(7, &[7])]);
+        assert_eq!(rows(&scene), [(1, Some(station(7)), ips(&[7]))]);
+        assert_eq!(update(&delta, 1)["mac"], json!({ "from": null, "to": station(7) }));
+    }
+
+    #[test]
+    fn an_address_of_a_device_that_is_known_becomes_that_devices() {
+        let mut scene = Scene::of([]);
+        scene.cycle(&[on_link(1, &[1])]);
+        scene.cycle(&[on_link(1, &[1]), routed(&[7], None)]);
+        scene.one(id(2)).device.status = DeviceStatus::Quarantined;
+        scene.one(id(2)).device.first_seen = Timestamp::from_millis(5);
+        let delta = scene.cycle(&[on_link(1, &[1, 7])]);
+        assert_eq!(rows(&scene), [(1, Some(station(1)), ips(&[1, 7]))]);
+        let merged = events(&delta).into_iter().find(|(kind, ..)| *kind == EventType::DeviceMerged).unwrap();
+        assert_eq!((merged.1, &merged.2["into"]), ("nib-dev-000002", &json!("nib-dev-000001")));
+        let device = scene.device(1);
+        assert_eq!((device.status, device.first_seen), (DeviceStatus::Quarantined, Timestamp::from_millis(5)));
+        scene.cycle(&[routed(&[8], None)]);
+        assert_eq!(rows(&scene).last().map(|row| row.0), Some(2), "the store counts numbers, this scene does not");
+    }
+
+    #[test]
+    fn facts_go_with_the_device() {
+        let mut scene = Scene::of([]);
+        scene.cycle(&[routed(&[7], Some(agent(None, &[])))]);
+        scene.cycle(&[on_link(1, &[1])]);
+        let delta = scene.cycle(&[on_link(1, &[1, 7])]);
+        assert!(facts(&delta).contains(&FactKind::SnmpSystem), "{delta:?}");
+        let survivor = &scene.known[0];
+        assert_eq!((scene.known.len(), survivor.device.hostname.as_deref()), (1, Some("core-1")));
+        assert!(survivor.facts.iter().all(|row| row.device == survivor.device.id));
+    }
+
+    #[test]
+    fn a_router_keeps_its_row_at_any_of_its_addresses_and_when_its_agent_is_silent() {
+        let mut scene = Scene::of([]);
+        scene.cycle(&[routed(&[1, 2], Some(agent(Some("8000"), &[1, 2])))]);
+        scene.cycle(&[routed(&[1], None), routed(&[2], None)]);
+        scene.cycle(&[routed(&[3], Some(agent(Some("8000"), &[1, 2])))]);
+        assert_eq!(rows(&scene), [(1, None, ips(&[1, 2, 3]))]);
+        scene.cycle(&[on_link(2, &[9])]);
+        assert_eq!(rows(&scene), [(1, Some(station(2)), ips(&[1, 2, 3, 9]))]);
+    }
+
+    #[test]
+    fn another_device_at_an_address_is_another_device() {
+        let mut scene = Scene::of([]);
+        scene.cycle(&[routed(&[7], Some(agent(Some("8000"), &[1])))]);
+        scene.cycle(&[routed(&[7], Some(agent(Some("8001"), &[2])))]);
+        assert_eq!(rows(&scene), [(1, None, ips(&[])), (2, None, ips(&[7]))]);
+    }
+
+    #[test]
+    fn rows_with_two_hardware_addresses_are_never_merged() {
+        let mut scene = Scene::of([]);
+        let both = agent(Some("8000"), &[1, 2]);
+        scene.cycle(&[on_link(1, &[1]), on_link(2, &[2])]);
+        scene.cycle(&[routed(&[7], Some(both))]);
+        assert_eq!(rows(&scene).len(), 2);
+        assert_eq!(scene.device(1).addresses, ips(&[1, 7]));
+    }
+
+    /// What one device is known by in a history: the numbers of its addresses, engine and stations.
+    fn seen() -> impl Strategy<Value = Vec<HostObservation>> {
+        let snmp = prop_oneof![
+            Just(None),
+            (prop::option::of(1_u8..3), prop::collection::vec(1_u8..4, 0..2)).prop_map(|(engine, stations)| {
+                Some(Ok(agent(engine.map(|number| format!("800{number}")).as_deref(), &stations)))
+            }),
+        ];
+        let host = (1_u8..7, prop::option::of(1_u8..4), snmp).prop_map(|(address, mac, snmp)| HostObservation {
+            address: ip(address),
+            mac: mac.map(station),
+            methods: vec![Protocol::Icmp],
+            rtt: None,
+            snmp,
+        });
+        prop::collection::btree_map(1_u8..7, host, 0..6)
+            .prop_map(|hosts| hosts.into_iter().map(|(at, host)| HostObservation { address: ip(at), ..host }).collect())
+    }
+
+    proptest! {
+        #[test]
+        fn the_order_of_what_was_seen_decides_nothing(
+            history in prop::collection::vec(seen(), 0..4),
+            (one, other) in seen().prop_flat_map(|hosts| (Just(hosts.clone()), Just(hosts).prop_shuffle())),
+        ) {
+            let mut scene = Scene::of([]);
+            history.into_iter().for_each(|hosts| drop(scene.cycle(&merge(hosts))));
+            prop_assert_eq!(scene.decide(&merge(one)), scene.decide(&merge(other)));
+        }
+
+        #[test]
+        fn no_device_is_lost_and_each_address_that_answered_has_one(history in prop::collection::vec(seen(), 1..5)) {
+            let mut scene = Scene::of([]);
+            for hosts in history {
+                let before: BTreeSet<DeviceId> = scene.known.iter().map(|one| one.device.id).collect();
+                let delta = scene.cycle(&merge(hosts.clone()));
+                let after: BTreeSet<DeviceId> = scene.known.iter().map(|one| one.device.id).collect();
+                let told: BTreeSet<DeviceId> = events(&delta)
+                    .into_iter()
+                    .filter(|(kind, ..)| *kind == EventType::DeviceMerged)
+                    .map(|(_, subject, _)| subject.parse().unwrap())
+                    .collect();
+                prop_assert_eq!(before.difference(&after).copied().collect::<BTreeSet<_>>(), told);
+                for host in &hosts {
+                    let has = |one: &&KnownDevice| one.device.addresses.contains(&host.address);
+                    let owners: Vec<&KnownDevice> = scene.known.iter().filter(has).collect();
+                    prop_assert_eq!(owners.len(), 1, "{:?}: {:?}", host, rows(&scene));
+                    prop_assert!(host.mac.is_none() || owners[0].device.mac == host.mac);
+                }
+                let macs: Vec<MacAddr> = scene.known.iter().filter_map(|one| one.device.mac).collect();
+                prop_assert_eq!(macs.iter().collect::<BTreeSet<_>>().len(), macs.len());
+            }
+        }
+
+        #[test]
+        fn a_merge_is_done_once(history in prop::collection::vec(seen(), 0..4), last in seen()) {
+            let mut scene = Scene::of([]);
+            history.into_iter().for_each(|hosts| drop(scene.cycle(&merge(hosts))));
+            let last = merge(last);
+            scene.cycle(&last);
+            let again = scene.cycle(&last);
+            prop_assert_eq!(again.counts.new, 0);
+            let removed = again.changes.iter().any(|change| matches!(change, Change::RemoveDevice { .. }));
+            prop_assert!(!removed, "{:?}", again);
         }
     }
 }

@@ -9,15 +9,24 @@ use super::cells::{MOST_TEXT, cell, number, octets, station, text};
 use super::neighbours::{CACHE, Cached, LOCAL_PORTS, LocalPort, MOST_NEIGHBOURS, REMOTES, Remote, of_cdp, of_lldp};
 use super::table::{Columns, Index, Table};
 use crate::algorithms::discovery::observation::SnmpAnswer;
-use crate::domain::fact::{Interface, Neighbour, SnmpFailure, SnmpSystem, SnmpUptime};
+use crate::domain::engine::EngineId;
+use crate::domain::fact::{Interface, Neighbour, SnmpEngine, SnmpFailure, SnmpUptime};
 use crate::wire::mib;
 use crate::wire::oid::Oid;
 use crate::wire::snmp::Value;
 use crate::wire::snmp::pdu::{Pdu, TOO_BIG};
 
 /// The objects of the first question.
-static SYSTEM: [Oid; 6] =
-    [mib::SYS_DESCR, mib::SYS_OBJECT_ID, mib::SYS_UP_TIME, mib::SYS_NAME, mib::SYS_LOCATION, mib::SYS_SERVICES];
+static SYSTEM: [Oid; 8] = [
+    mib::SYS_DESCR,
+    mib::SYS_OBJECT_ID,
+    mib::SYS_UP_TIME,
+    mib::SYS_NAME,
+    mib::SYS_LOCATION,
+    mib::SYS_SERVICES,
+    mib::SNMP_ENGINE_ID,
+    mib::SNMP_ENGINE_BOOTS,
+];
 
 /// The columns of the second one, by `ifIndex`.
 static INTERFACES: Columns<Interface> = &[
@@ -71,6 +80,8 @@ pub(super) struct Conversation {
     /// Once the system group was told.
     answered: bool,
     answer: SnmpAnswer,
+    /// The name of its engine, and how often that has started, as objects among others.
+    engine: (Option<EngineId>, Option<u32>),
     neighbours: Vec<Neighbour>,
     failure: Option<SnmpFailure>,
     /// Why not everything was told.
@@ -98,6 +109,7 @@ impl Conversation {
             began: None,
             answered: false,
             answer: SnmpAnswer::default(),
+            engine: (None, None),
             neighbours: Vec::new(),
             failure: None,
             shortfall: None,
@@ -154,7 +166,6 @@ impl Conversation {
     /// Takes an answer to the present question; `random` numbers the next one.
     pub fn take(&mut self, response: &Pdu, random: u32, now: Duration) -> Progress {
         self.failure = None;
-        self.answer.engine = self.access.engine();
         let patient = now.saturating_sub(self.began.unwrap_or(now)) <= PATIENCE;
         let progress = match std::mem::replace(&mut self.question, Question::Nothing) {
             Question::System { at, width } => self.take_system(at, width, response),
@@ -193,7 +204,7 @@ impl Conversation {
             }
         };
         if response.error_status == 0 {
-            system(response, &mut self.answer.system, &mut self.answer.uptime);
+            self.system_told(response);
         }
         self.question = if at < SYSTEM.len() {
             Question::System { at, width }
@@ -202,6 +213,32 @@ impl Conversation {
             Question::Interfaces(Table::new(INTERFACES, MOST_INTERFACES))
         };
         Progress::Ask
+    }
+
+    fn system_told(&mut self, response: &Pdu) {
+        let SnmpAnswer { system, uptime, .. } = &mut self.answer;
+        let (engine, boots) = &mut self.engine;
+        for (name, value) in &response.varbinds {
+            match value {
+                Value::OctetString(octets) if *name == mib::SYS_DESCR => system.sys_descr = text(octets, MOST_TEXT),
+                Value::OctetString(octets) if *name == mib::SYS_NAME => system.sys_name = text(octets, MOST_TEXT),
+                Value::OctetString(octets) if *name == mib::SYS_LOCATION => {
+                    system.sys_location = text(octets, MOST_TEXT);
+                }
+                Value::ObjectId(oid) if *name == mib::SYS_OBJECT_ID => system.sys_object_id = Some(oid.to_string()),
+                Value::Integer(number) if *name == mib::SYS_SERVICES => {
+                    system.sys_services = u32::try_from(*number).ok();
+                }
+                Value::TimeTicks(ticks) if *name == mib::SYS_UP_TIME => {
+                    *uptime = Some(SnmpUptime { uptime_seconds: u64::from(*ticks / 100) });
+                }
+                Value::OctetString(octets) if *name == mib::SNMP_ENGINE_ID => {
+                    *engine = EngineId::try_from(octets.as_slice()).ok();
+                }
+                Value::Integer(number) if *name == mib::SNMP_ENGINE_BOOTS => *boots = u32::try_from(*number).ok(),
+                _ => {}
+            }
+        }
     }
 
     fn take_rows(&mut self, question: Question, response: &Pdu) -> Progress {
@@ -283,7 +320,9 @@ impl Conversation {
         }
         let broke_off = !matches!(self.question, Question::Nothing);
         let shortfall = self.shortfall.or_else(|| broke_off.then(|| self.failure.unwrap_or(SnmpFailure::FellSilent)));
-        Ok(SnmpAnswer { shortfall, ..self.answer })
+        // What is authenticated counts before what is only told.
+        let told = || Some(SnmpEngine { engine_id: self.engine.0?, boots: self.engine.1? });
+        Ok(SnmpAnswer { engine: self.access.engine().or_else(told), shortfall, ..self.answer })
     }
 }
 
@@ -316,22 +355,6 @@ fn behind<R>(columns: Columns<R>, index: Option<&[u32]>) -> Pdu {
 const fn base(random: u32) -> u32 {
     let base = random & 0x7fff_fff0;
     if base == 0 { MOST_AT_ONCE } else { base }
-}
-
-fn system(response: &Pdu, system: &mut SnmpSystem, uptime: &mut Option<SnmpUptime>) {
-    for (name, value) in &response.varbinds {
-        match value {
-            Value::OctetString(octets) if *name == mib::SYS_DESCR => system.sys_descr = text(octets, MOST_TEXT),
-            Value::OctetString(octets) if *name == mib::SYS_NAME => system.sys_name = text(octets, MOST_TEXT),
-            Value::OctetString(octets) if *name == mib::SYS_LOCATION => system.sys_location = text(octets, MOST_TEXT),
-            Value::ObjectId(oid) if *name == mib::SYS_OBJECT_ID => system.sys_object_id = Some(oid.to_string()),
-            Value::Integer(number) if *name == mib::SYS_SERVICES => system.sys_services = u32::try_from(*number).ok(),
-            Value::TimeTicks(ticks) if *name == mib::SYS_UP_TIME => {
-                *uptime = Some(SnmpUptime { uptime_seconds: u64::from(*ticks / 100) });
-            }
-            _ => {}
-        }
-    }
 }
 
 #[cfg(test)]

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use super::access::{self, Desk, MOST_CORRECTIONS};
 use super::agent::{self, Conversation, ROWS_AT_ONCE};
+use super::cookie::Cookie;
 use super::host::Host;
 use super::lane::Waiting;
-use super::{COOKIE_LENGTH, Probe, SNMP_PORT, Target};
+use super::{Probe, SNMP_PORT, Target};
 use crate::algorithms::discovery::credentials::{PreparedAccess, PreparedCredential};
 use crate::domain::address::MacAddr;
 use crate::wire::icmp::Echo;
@@ -47,7 +48,7 @@ impl Lengths {
         let mut frame = Vec::new();
         arp::encode_request(&mut frame, heading.source_mac, heading.source, heading.destination);
         let resolution = frame.len();
-        let echo = Echo { identifier: 0, sequence: 0, payload: &[0; COOKIE_LENGTH] };
+        let echo = Echo { identifier: 0, sequence: 0, payload: &[0; Cookie::LENGTH] };
         // A frame that does not fit is not sent, by the sweep neither.
         let echo = icmp::encode_echo_request(&mut frame, &heading, &echo).map_or(0, |()| frame.len());
         let mut datagram = |payload: &[u8]| {

@@ -25,10 +25,12 @@ pub(super) enum Asked {
 #[derive(Debug)]
 pub(super) struct Host {
     pub address: Ipv4Addr,
-    pub mac: MacAddr,
+    /// Who answered for the address; `None` where that cannot be seen.
+    pub mac: Option<MacAddr>,
     /// Our address on its subnet.
     pub source: Ipv4Addr,
-    pub arp_rtt: Option<Duration>,
+    /// The round trip of the first question.
+    pub first_rtt: Option<Duration>,
     pub echo: Asked,
     /// The last attempt, and when it left.
     pub echo_sent: (u8, Duration),
@@ -53,7 +55,7 @@ impl Host {
     /// What is known of the host now. `wanted` tells for each protocol whether it was asked for.
     pub fn finish(self, wanted: [bool; 3]) -> HostObservation {
         let said = self.talk.map(|talk| talk.finish());
-        let answered = [true, self.echo == Asked::Answered, matches!(said, Some(Ok(_)))];
+        let answered = [self.mac.is_some(), self.echo == Asked::Answered, matches!(said, Some(Ok(_)))];
         let methods = Protocol::ALL.into_iter().zip(wanted).zip(answered);
         HostObservation {
             address: self.address,
@@ -62,7 +64,7 @@ impl Host {
                 .filter(|((_, wanted), answered)| *wanted && *answered)
                 .map(|((protocol, _), _)| protocol)
                 .collect(),
-            rtt: self.echo_rtt.or(self.arp_rtt),
+            rtt: self.echo_rtt.or(self.first_rtt),
             snmp: said,
         }
     }

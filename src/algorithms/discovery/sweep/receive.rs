@@ -6,7 +6,8 @@ use std::time::Duration;
 use super::access::{Access, Heard};
 use super::agent::{Conversation, Progress};
 use super::host::{Asked, Host};
-use super::{LinkSweep, MOST_DISPUTES, Probe, SNMP_PORT};
+use super::way::Way;
+use super::{LinkSweep, MOST_DISPUTES, Probe, SNMP_PORT, Target};
 use crate::domain::address::MacAddr;
 use crate::domain::protocol::Protocol;
 use crate::wire::arp::{ArpPacket, Operation};
@@ -40,33 +41,35 @@ impl LinkSweep {
         }
     }
 
-    /// Takes an SNMP datagram that the kernel put together from fragments. Long ones that came in
-    /// one piece were read as frames already, and come here once more.
+    /// Takes an SNMP datagram that the kernel handed over. On a link, those that came in one piece were
+    /// read as frames already, and may come here once more.
     pub fn on_datagram(&mut self, now: Duration, source: Ipv4Addr, payload: &[u8]) {
-        self.on_snmp(now, source, payload, false);
+        let is_first = matches!(self.way, Way::Kernel(_));
+        if self.way.targets().contains(source) {
+            self.on_snmp(now, source, payload, is_first);
+        }
     }
 
     fn on_arp(&mut self, now: Duration, packet: &ArpPacket) {
-        let Some(position) = self.plan.targets.position(packet.sender) else {
-            let for_us = packet.operation == Operation::Reply && packet.target_mac == self.plan.mac;
+        let Way::Frames(plan) = &self.way else { return };
+        let Some(position) = plan.targets.position(packet.sender) else {
+            let for_us = packet.operation == Operation::Reply && packet.target_mac == plan.mac;
             self.resolution.stats.rejected += u64::from(for_us);
             return;
         };
         let answers = packet.operation == Operation::Reply
-            && packet.target_mac == self.plan.mac
-            && self.plan.source_for(packet.sender) == Some(packet.target);
-        let own = packet.sender_mac == self.plan.mac;
+            && packet.target_mac == plan.mac
+            && plan.source_for(packet.sender) == Some(packet.target);
+        let own = packet.sender_mac == plan.mac;
         if (answers || packet.is_gratuitous()) && !own {
             self.resolved(now, position, packet.sender, packet.sender_mac, answers);
         }
     }
 
     fn resolved(&mut self, now: Duration, position: usize, address: Ipv4Addr, mac: MacAddr, answers: bool) {
-        let Some(source) = self.plan.source_for(address) else { return };
-        let Ok(place) = u32::try_from(self.hosts.len()) else { return };
-        let Some(target) = self.targets.get_mut(position) else { return };
+        let Some(target) = self.targets.get(position) else { return };
         if let Some(host) = target.host {
-            let same = self.hosts.get(host as usize).is_some_and(|host| host.mac == mac);
+            let same = self.hosts.get(host as usize).is_some_and(|host| host.mac == Some(mac));
             let told = self.disputes.contains(&(address, mac));
             if same || told {
                 self.resolution.stats.duplicates += u64::from(answers);
@@ -77,6 +80,27 @@ impl LinkSweep {
         }
         // A host that answers twice to two requests does not tell which it answers (Karn).
         let sent_at = (answers && target.attempts == 1).then_some(target.asked_at);
+        self.greet(now, position, address, Some(mac), sent_at);
+    }
+
+    /// A host has answered the first question: it is asked the others. `sent_at` is when the packet left
+    /// that it answered, where that is certain.
+    pub(super) fn greet(
+        &mut self,
+        now: Duration,
+        position: usize,
+        address: Ipv4Addr,
+        mac: Option<MacAddr>,
+        sent_at: Option<Duration>,
+    ) {
+        let source = match &self.way {
+            Way::Frames(plan) => plan.source_for(address),
+            // The kernel chooses it.
+            Way::Kernel(_) => Some(Ipv4Addr::UNSPECIFIED),
+        };
+        let Some(source) = source else { return };
+        let Ok(place) = u32::try_from(self.hosts.len()) else { return };
+        let Some(target) = self.targets.get_mut(position) else { return };
         if target.given_up {
             self.resolution.stats.late += 1;
         } else {
@@ -87,20 +111,26 @@ impl LinkSweep {
         let wants = |protocol| self.settings.protocols.contains(&protocol);
         let asked = |wanted| if wanted { Asked::Open } else { Asked::No };
         let tries = if wants(Protocol::Snmp) { self.desk.tries(address) } else { Vec::new() };
-        let (echo, talks) = (wants(Protocol::Icmp), !tries.is_empty());
+        let talks = !tries.is_empty();
+        let echo = match (wants(Protocol::Icmp), &self.way) {
+            (false, _) => Asked::No,
+            (true, Way::Frames(_)) => Asked::Open,
+            // It is what has just been answered.
+            (true, Way::Kernel(_)) => Asked::Answered,
+        };
         let mut host = Host {
             address,
             mac,
             source,
-            arp_rtt: sent_at.map(|sent_at| now.saturating_sub(sent_at)),
-            echo: asked(echo),
+            first_rtt: sent_at.map(|sent_at| now.saturating_sub(sent_at)),
+            echo,
             echo_sent: (0, now),
             echo_rtt: None,
             talking: asked(talks),
             talk: None,
             snmp_sent: (0, now),
         };
-        if echo {
+        if echo == Asked::Open {
             self.echo.open += 1;
             self.talks.push_back(Probe::Echo { host: place, attempt: 0 });
         }
@@ -115,8 +145,8 @@ impl LinkSweep {
     }
 
     fn on_echo(&mut self, now: Duration, source: Ipv4Addr, sequence: u16, payload: &[u8]) {
-        let genuine = payload == self.cookie;
-        let host = find(&self.plan, &self.targets, &mut self.hosts, source);
+        let genuine = payload == self.cookie.of(source);
+        let host = find(&self.way, &self.targets, &mut self.hosts, source);
         let Some((_, host)) = host.filter(|(_, host)| genuine && sequence <= u16::from(host.echo_sent.0)) else {
             self.echo.stats.rejected += 1;
             return;
@@ -139,8 +169,8 @@ impl LinkSweep {
         }
     }
 
-    fn on_port_unreachable(&mut self, now: Duration, source: Ipv4Addr) {
-        let host = find(&self.plan, &self.targets, &mut self.hosts, source);
+    pub(super) fn on_port_unreachable(&mut self, now: Duration, source: Ipv4Addr) {
+        let host = find(&self.way, &self.targets, &mut self.hosts, source);
         let Some((_, host)) = host.filter(|(_, host)| host.talking == Asked::Open) else { return };
         let (attempt, left) = host.snmp_sent;
         if let Some(talk) = host.talk.as_mut() {
@@ -152,7 +182,7 @@ impl LinkSweep {
     }
 
     fn on_snmp(&mut self, now: Duration, source: Ipv4Addr, payload: &[u8], counted: bool) {
-        let Some((place, host)) = find(&self.plan, &self.targets, &mut self.hosts, source) else {
+        let Some((place, host)) = find(&self.way, &self.targets, &mut self.hosts, source) else {
             self.snmp.stats.rejected += u64::from(counted);
             return;
         };
@@ -225,12 +255,12 @@ impl LinkSweep {
 }
 
 /// The host that has this address. Free of `self`, so that the lanes can be counted meanwhile.
-fn find<'h>(
-    plan: &super::LinkPlan,
-    targets: &[super::Target],
+pub(super) fn find<'h>(
+    way: &Way,
+    targets: &[Target],
     hosts: &'h mut [Host],
     address: Ipv4Addr,
 ) -> Option<(u32, &'h mut Host)> {
-    let place = targets.get(plan.targets.position(address)?)?.host?;
+    let place = targets.get(way.targets().position(address)?)?.host?;
     hosts.get_mut(place as usize).map(|host| (place, host))
 }

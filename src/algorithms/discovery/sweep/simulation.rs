@@ -48,6 +48,8 @@ struct Faults {
     lose_first: u8,
     /// Every answer comes twice.
     duplicate: bool,
+    /// Echo replies come from the address beside the one that was asked.
+    from_beside: bool,
     /// Bytes that come beside every answer.
     noise: Vec<u8>,
 }
@@ -76,7 +78,13 @@ impl SimulatedLink {
         if *asked <= self.faults.lose_first {
             return;
         }
-        let Some(answer) = answer(frame, kind, &host) else { return };
+        let Some(mut answer) = answer(frame, kind, &host) else { return };
+        if self.faults.from_beside && kind == 1 {
+            answer[29] ^= 1;
+            answer[24..26].fill(0);
+            let sum = checksum(&answer[14..34]);
+            answer[24..26].copy_from_slice(&sum);
+        }
         let mut deliver = |frame: Vec<u8>| {
             self.count += 1;
             self.under_way.push(Reverse((now + host.delay, self.count, frame)));
@@ -126,9 +134,11 @@ fn answer(frame: &[u8], kind: u8, host: &SimulatedHost) -> Option<Vec<u8>> {
     answer[34..36].copy_from_slice(&frame[36..38]);
     answer[36..38].copy_from_slice(&frame[34..36]);
     // SEQUENCE, length, version, community: then the tag of the PDU, which an answer has another of.
-    let community_length = usize::from(frame[42 + 6]);
-    let community = &frame[42 + 7..42 + 7 + community_length];
-    answer[42 + 7 + community_length] = 0xa2;
+    // A length from 128 on takes an octet more (X.690 section 8.1.3.5).
+    let start = 42 + 7 + usize::from(frame[43] > 0x80);
+    let community_length = usize::from(frame[start - 1]);
+    let community = &frame[start..start + community_length];
+    answer[start + community_length] = 0xa2;
     match host.agent {
         Agent::Public if community == b"public" => Some(answer),
         Agent::Private if community == b"private" => Some(answer),
@@ -188,7 +198,7 @@ fn link_plan(subnet: &str) -> LinkPlan {
         addresses: vec!["10.0.1.250/24".parse().unwrap()],
         running: true,
     };
-    plan(&[subnet.parse().unwrap()], None, &[link]).unwrap().remove(0)
+    plan(&[subnet.parse().unwrap()], None, &[link]).unwrap().links.remove(0)
 }
 
 fn settings(protocols: &[Protocol]) -> SweepSettings {
@@ -216,6 +226,7 @@ fn run(link: &mut SimulatedLink, settings: SweepSettings, seed: u64) -> Run {
                 sent_at.push(now);
                 link.carry(now, &frame);
             }
+            Step::SendEcho(_) | Step::SendSnmp(_) => panic!("a link is sent frames"),
             Step::Wait(until) => {
                 assert!(until > now, "a wait that is over is no wait");
                 let arrival = link.under_way.peek().map(|Reverse((at, _, _))| *at);
@@ -255,6 +266,7 @@ fn some_faults() -> impl Strategy<Value = Faults> {
     (0_u8..3, any::<bool>(), prop::collection::vec(1_u8.., 0..40)).prop_map(|(lose_first, duplicate, noise)| Faults {
         lose_first,
         duplicate,
+        from_beside: false,
         noise,
     })
 }
@@ -269,7 +281,7 @@ proptest! {
         let mut link = SimulatedLink::new(hosts.clone(), faults);
         let run = run(&mut link, settings(&Protocol::ALL), seed);
         let found: BTreeSet<(Ipv4Addr, MacAddr)> =
-            run.outcome.hosts.iter().map(|host| (host.address, host.mac)).collect();
+            run.outcome.hosts.iter().map(|host| (host.address, host.mac.unwrap())).collect();
         let there: BTreeSet<(Ipv4Addr, MacAddr)> =
             hosts.iter().map(|(address, host)| (*address, host.mac)).collect();
         prop_assert_eq!(found, there);
@@ -334,6 +346,15 @@ fn silence_is_told_from_a_closed_port() {
 }
 
 #[test]
+fn a_reply_from_another_address_than_was_asked_answers_for_neither() {
+    let both = || BTreeMap::from([host(4, true, Agent::None), host(5, true, Agent::None)]);
+    let mut link = SimulatedLink::new(both(), Faults { from_beside: true, ..Faults::default() });
+    let run = run(&mut link, settings(&[Protocol::Icmp]), 7);
+    assert_eq!(run.outcome.hosts.iter().map(|host| host.methods.len()).collect::<Vec<_>>(), [0, 0]);
+    assert_eq!((run.stats(Protocol::Icmp).hosts, run.stats(Protocol::Icmp).rejected), (0, 6));
+}
+
+#[test]
 fn without_arp_addresses_are_resolved_all_the_same_and_not_claimed_as_answers() {
     let hosts = [host(1, true, Agent::None), host(2, false, Agent::None)].into();
     let run = run(&mut SimulatedLink::new(hosts, Faults::default()), settings(&[Protocol::Icmp]), 1);
@@ -360,7 +381,7 @@ fn a_second_owner_of_an_address_is_told_once() {
         }
     }
     let outcome = sweep.finish();
-    let macs: Vec<MacAddr> = outcome.hosts.iter().map(|host| host.mac).collect();
+    let macs: Vec<MacAddr> = outcome.hosts.iter().filter_map(|host| host.mac).collect();
     assert_eq!(macs, [MacAddr::new([2, 0, 0, 0, 1, 1]), MacAddr::new([2, 0, 0, 0, 1, 0x77])]);
 }
 
@@ -374,7 +395,7 @@ fn a_host_that_claims_our_own_address_is_seen() {
     sweep.on_frame(MS(1), &announcement);
     assert_eq!((asked, sweep.progress().settled), (253, 0));
     let outcome = sweep.finish();
-    assert_eq!(outcome.hosts.first().map(|host| (host.address, host.mac)), Some(([10, 0, 1, 250].into(), thief)));
+    assert_eq!(outcome.hosts.first().map(|host| (host.address, host.mac)), Some(([10, 0, 1, 250].into(), Some(thief))));
 }
 
 #[test]

@@ -65,6 +65,23 @@ fn a_table_is_read_to_its_end() {
 }
 
 #[test]
+fn an_agent_tells_its_engine_to_a_community_too() {
+    let engine = |octets: &[u8]| (mib::SNMP_ENGINE_ID, Value::OctetString(octets.to_vec()));
+    let boots = (mib::SNMP_ENGINE_BOOTS, Value::Integer(7));
+    let told = |varbinds| {
+        let mut talk = talk(false);
+        let reply = response(talk.question(), varbinds);
+        talk.take(&reply, 8_192, NOW);
+        talk.finish().unwrap().engine
+    };
+    let expected = SnmpEngine { engine_id: "80001f8804".parse().unwrap(), boots: 7 };
+    assert_eq!(told(vec![engine(&[0x80, 0, 0x1f, 0x88, 4]), boots.clone()]), Some(expected));
+    // Too short to be a name, and a name without a count.
+    assert_eq!(told(vec![engine(&[0x80]), boots]), None);
+    assert_eq!(told(vec![engine(&[0x80, 0, 0x1f, 0x88, 4])]), None);
+}
+
+#[test]
 fn an_agent_that_goes_in_circles_is_left() {
     let mut talk = after_system();
     let loopy: Vec<_> = [3, 2, 3, 2]
@@ -130,7 +147,7 @@ fn what_does_not_fit_is_asked_in_smaller_pieces() {
         };
         assert_eq!(talk.take(&reply, 4_096 * number, NOW), Progress::Ask);
     }
-    assert_eq!(asked, [6, 1, 1, 1, 1, 1, 1]);
+    assert_eq!(asked, [8, 1, 1, 1, 1, 1, 1, 1, 1]);
     // The table is asked for in fewer rows at once, down to one.
     for rows in [8, 4, 2, 1] {
         talk.encode(0, &mut desk, NOW, &mut out);
