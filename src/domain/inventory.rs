@@ -105,7 +105,7 @@ pub struct SnmpView {
     pub uptime_seconds: Option<u64>,
     /// When the uptime was told.
     pub read_at: Option<Timestamp>,
-    /// The engine of SNMP v3, if it was ever asked by a user.
+    /// Its engine, if it has ever told one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub engine: Option<SnmpEngine>,
     /// The interface table.

@@ -332,6 +332,8 @@ fn fact_row(device: DeviceId, fact: Fact, source: &str, protocol: Option<Protoco
 /// each time that it is seen.
 fn is_news(known: &KnownDevice, row: &FactRow) -> bool {
     match known.fact(row.fact.kind()) {
+        // Who shows no rows keeps them to himself: no device has lost all of its interfaces.
+        Some(_) if row.fact == Fact::SnmpInterfaces(Vec::new()) => false,
         Some(newest) => newest.fact != row.fact,
         None => row.fact != Fact::SilentAddresses(BTreeMap::new()),
     }

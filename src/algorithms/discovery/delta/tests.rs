@@ -847,6 +847,20 @@ mod identity {
     }
 
     #[test]
+    fn an_agent_that_keeps_its_table_to_itself_is_not_taken_for_another_with_its_engine() {
+        let mut scene = Scene::of([]);
+        scene.cycle(&merge(vec![alone(1, agent(Some("8000"), &[1])), alone(2, agent(Some("8000"), &[2]))]));
+        for _ in 0..3 {
+            scene.cycle(&merge(vec![alone(2, agent(Some("8000"), &[]))]));
+            assert_eq!(rows(&scene), [(1, None, ips(&[1])), (2, None, ips(&[2]))]);
+        }
+    }
+
+    fn alone(at: u8, answer: SnmpAnswer) -> HostObservation {
+        HostObservation { address: ip(at), mac: None, methods: vec![Protocol::Icmp], rtt: None, snmp: Some(Ok(answer)) }
+    }
+
+    #[test]
     fn rows_with_two_hardware_addresses_are_never_merged() {
         let mut scene = Scene::of([]);
         let both = agent(Some("8000"), &[1, 2]);
