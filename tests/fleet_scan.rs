@@ -42,7 +42,7 @@ use crate::program::{PDSNO, Ran, Tested, run, without_settings};
 const PREFIX: &str = "10.1.0.0/22";
 
 /// What is wrong with hosts and links in ways that leave no doubt about what is to be seen.
-const TROUBLE: [&str; 22] = [
+const TROUBLE: [&str; 24] = [
     "--seed",
     "22",
     "--wrong-id",
@@ -65,6 +65,8 @@ const TROUBLE: [&str; 22] = [
     "0.2",
     "--huge-table",
     "200",
+    "--foreign-source",
+    "0.1",
 ];
 
 /// The built simulator: `cargo test` and `cargo build --examples` build it beside the program.
@@ -110,12 +112,16 @@ fn expected_of(host: &Value) -> Seen {
     let faults = host["faults"].as_array().map(Vec::as_slice).unwrap_or_default();
     let has = |fault: &str| faults.iter().any(|one| one == fault);
     // A frame that is cut off is dropped before anybody sees that it is SNMP; what is malformed is
-    // from an agent, unless it bears an id that nobody asked with.
+    // from an agent, unless it bears an id or an address that nobody asked with.
     let reason = match () {
         () if answers("snmp") && has("looping") => json!("table_loops"),
         () if answers("snmp") => Value::Null,
-        () if !host["agent"].is_null() && has("malformed") && !has("truncated") => json!("malformed"),
-        () if host["closed"] == true && !has("malformed") && !has("truncated") => json!("port_unreachable"),
+        () if !host["agent"].is_null() && has("malformed") && !has("truncated") && !has("foreign_source") => {
+            json!("malformed")
+        }
+        () if host["closed"] == true && !has("malformed") && !has("truncated") && !has("foreign_source") => {
+            json!("port_unreachable")
+        }
         () => json!("timeout"),
     };
     Seen {
