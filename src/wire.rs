@@ -26,6 +26,7 @@ pub mod presence;
 pub mod refusal;
 pub mod refused;
 pub mod report;
+pub mod rtnetlink;
 pub mod signature;
 pub mod snmp;
 pub mod statement;

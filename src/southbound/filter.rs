@@ -15,6 +15,8 @@ const LD_LENGTH: u16 = 0x80;
 const JUMP_EQUAL: u16 = 0x15;
 const JUMP_GREATER: u16 = 0x25;
 const JUMP_SET: u16 = 0x45;
+const COPY_TO_INDEX: u16 = 0x07;
+const JUMP_EQUAL_TO_INDEX: u16 = 0x1d;
 const RETURN: u16 = 0x06;
 
 /// Ancillary data "a VLAN tag was stripped from this frame" (SKF_AD_OFF + SKF_AD_VLAN_TAG_PRESENT).
@@ -49,6 +51,23 @@ pub const fn replies(udp_port: u16) -> [SockFilter; 18] {
         step(LD_BYTE_INDEXED, 0, 0, ETHERNET),
         step(JUMP_EQUAL, 1, 0, 0),
         step(JUMP_EQUAL, 0, 1, 3),
+        step(RETURN, 0, 0, ALL),
+        step(RETURN, 0, 0, NONE),
+    ]
+}
+
+/// ARP announcements: the sender's address is the target's, and there is one (RFC 5227 section 3).
+pub const fn announcements() -> [SockFilter; 11] {
+    [
+        step(LD_WORD, 0, 0, VLAN_TAG_PRESENT),
+        step(JUMP_EQUAL, 0, 8, 0),
+        step(LD_HALF, 0, 0, 12),
+        step(JUMP_EQUAL, 0, 6, 0x0806),
+        step(LD_WORD, 0, 0, ETHERNET + 14),
+        step(JUMP_EQUAL, 4, 0, 0),
+        step(COPY_TO_INDEX, 0, 0, 0),
+        step(LD_WORD, 0, 0, ETHERNET + 24),
+        step(JUMP_EQUAL_TO_INDEX, 0, 1, 0),
         step(RETURN, 0, 0, ALL),
         step(RETURN, 0, 0, NONE),
     ]

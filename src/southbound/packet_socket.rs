@@ -22,6 +22,11 @@ pub struct PacketSocket {
 /// bursts, and what does not fit is lost.
 const RECEIVE_BUFFER: usize = 4 << 20;
 
+/// For what is only overheard: a few hundred frames.
+const OVERHEARD_BUFFER: usize = 128 << 10;
+
+const EVERY_INTERFACE: u32 = 0;
+const ARP: u16 = libc::ETH_P_ARP as u16;
 const EVERY_PROTOCOL: u16 = libc::ETH_P_ALL as u16;
 const NO_PROTOCOL: u16 = 0;
 
@@ -46,6 +51,25 @@ impl PacketSocket {
     pub fn attach(&self, interface: u32, filter: &[SockFilter]) -> io::Result<()> {
         self.socket.attach_filter(filter)?;
         self.bind(interface, EVERY_PROTOCOL)
+    }
+
+    /// Hears ARP on every interface, also on those that come later. Nobody waits for what is heard, so
+    /// little of it is kept.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn hear_arp(&self, filter: &[SockFilter]) -> io::Result<()> {
+        self.socket.set_recv_buffer_size(OVERHEARD_BUFFER)?;
+        self.filter(filter)?;
+        self.bind(EVERY_INTERFACE, ARP)
+    }
+
+    /// Replaces the filter.
+    ///
+    /// # Errors
+    /// When the kernel has no memory.
+    pub fn filter(&self, filter: &[SockFilter]) -> io::Result<()> {
+        self.socket.attach_filter(filter)
     }
 
     /// Receives nothing more, and forgets what was not read.

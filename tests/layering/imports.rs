@@ -65,6 +65,8 @@ const CRATES: &[(&str, &[&str])] = &[
     ("ipnet", EVERYWHERE),
     ("jiff", &["domain", "app"]),
     ("libc", &["southbound", "app"]),
+    ("netlink_packet_core", &["wire"]),
+    ("netlink_packet_route", &["wire"]),
     ("nix", &["southbound", "app"]),
     ("pnet", &["wire", "southbound"]),
     ("prometheus_client", &["actors"]),
