@@ -13,3 +13,4 @@ pub mod plan;
 pub mod report;
 pub mod sweep;
 pub mod vendor;
+pub mod watch;

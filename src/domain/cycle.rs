@@ -21,10 +21,13 @@ pub enum Trigger {
     Scheduled,
     /// Somebody asked.
     OnDemand,
+    /// Something happened on the network: to a link of this host, or to a neighbour.
+    EventDriven,
 }
 
 named!(Trigger, TriggerError, "trigger",
-    Bootstrap => "bootstrap", Scheduled => "scheduled", OnDemand => "on_demand");
+    Bootstrap => "bootstrap", Scheduled => "scheduled", OnDemand => "on_demand",
+    EventDriven => "event_driven");
 
 /// How far a cycle came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
