@@ -17,6 +17,7 @@ pub mod audit;
 pub mod discovery;
 pub mod health;
 pub mod identity;
+pub mod link_watch;
 pub mod log_check;
 pub mod membership;
 pub mod nib;

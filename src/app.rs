@@ -33,4 +33,5 @@ pub mod socket;
 pub mod support;
 pub mod tiers;
 pub mod user;
+mod watch;
 pub mod ways;

@@ -4,7 +4,8 @@
 //!   app ──StartCycle, Reconfigure, Drain──► DiscoveryActor ──Order──► sweeper thread
 //!   its timer ──Tick──►                      │   ▲   │
 //!                    LoadDevices, Commit ◄───┘   │   └──CycleEnded──► HealthActor
-//!                    to NibActor          Swept ─┘        Wake──► ReportActor
+//!                    to NibActor          Swept ─┘   │    Wake──► ReportActor
+//!                                                    └──CycleEnded──► LinkWatch, which follows
 //! ```
 
 use std::sync::Arc;
@@ -74,7 +75,7 @@ pub struct DiscoveryActor {
     sweeper: Box<dyn Sweep>,
     devices: Recipient<LoadDevices>,
     commits: Recipient<Commit>,
-    listener: Recipient<CycleEnded>,
+    listeners: Vec<Recipient<CycleEnded>>,
     running: bool,
     /// Whether cycles are started by the clock, too.
     scheduled: bool,
@@ -127,6 +128,11 @@ pub struct Reconfigure(pub DiscoverySettings);
 #[rtype(result = "oneshot::Receiver<()>")]
 pub struct Drain;
 
+/// Somebody more who is told of each cycle's end.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Follow(pub Recipient<CycleEnded>);
+
 /// A cycle has ended: sent to whoever watches.
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "()")]
@@ -150,7 +156,7 @@ impl DiscoveryActor {
             sweeper,
             devices,
             commits,
-            listener,
+            listeners: vec![listener],
             running: false,
             scheduled: false,
             timer: None,
@@ -214,8 +220,10 @@ impl DiscoveryActor {
             // An asker that is gone does not want to know.
             let _told = asker.send(result.clone());
         }
-        if self.listener.try_send(CycleEnded(result)).is_err() {
-            warn!("the health actor is behind: a cycle is missing in its figures");
+        for listener in &self.listeners {
+            if listener.try_send(CycleEnded(result.clone())).is_err() {
+                warn!("an actor is behind: it does not know of the end of a cycle");
+            }
         }
         if !self.draining.is_empty() {
             self.drained(ctx);
@@ -317,6 +325,14 @@ impl Handler<StartCycle> for DiscoveryActor {
         let (asker, result) = oneshot::channel();
         self.waiting.push(asker);
         Ok(result)
+    }
+}
+
+impl Handler<Follow> for DiscoveryActor {
+    type Result = ();
+
+    fn handle(&mut self, Follow(listener): Follow, _: &mut Self::Context) {
+        self.listeners.push(listener);
     }
 }
 

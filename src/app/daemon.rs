@@ -8,7 +8,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::System;
+use actix::{Addr, System};
 use actix_web::dev::ServerHandle;
 use anyhow::{Context, anyhow};
 use serde_json::json;
@@ -16,6 +16,7 @@ use tracing::{error, info, warn};
 
 use crate::actors::discovery::{BeginSchedule, Reconfigure, StartCycle};
 use crate::actors::health::Cover;
+use crate::actors::link_watch::{LinkWatch, StopWatching};
 use crate::app::clock::SystemClock;
 use crate::app::config::{Config, Loaded, Mode, Sources};
 use crate::app::controller::{LocalController, OpenNib, actor, discovery_settings};
@@ -27,6 +28,7 @@ use crate::app::reload::{problems, reload};
 use crate::app::sd_notify::ServiceManager;
 use crate::app::signals::{Asked, Signals};
 use crate::app::socket::AdminSocket;
+use crate::app::watch;
 use crate::app::ways;
 use crate::domain::controller::Role;
 use crate::domain::cycle::Trigger;
@@ -56,6 +58,7 @@ pub fn run(loaded: Loaded, sources: impl Fn() -> Sources) -> Result<(), Failure>
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     let settings = discovery_settings(&config).map_err(Failure::Usage)?;
     let (carrier, lost) = ways::open(&settings, SocketCarrier::MOST_LINKS)?;
+    let ears = watch::open()?;
     let listener = config.communication.listen.map(bind).transpose().map_err(Failure::Usage)?;
     let (store, folder) = open_nib(&config.nib, &actor(&config), clock.now())?;
     let nib = OpenNib::new(Box::new(store)).map_err(Failure::Failed)?;
@@ -64,8 +67,11 @@ pub fn run(loaded: Loaded, sources: impl Fn() -> Sources) -> Result<(), Failure>
 
     System::new().block_on(async move {
         let mut signals = Signals::new().map_err(Failure::failed)?;
-        let controller =
-            LocalController::start(&config, settings, nib, carrier, clock).await.map_err(Failure::Failed)?;
+        let controller = LocalController::start(&config, settings, nib, carrier, Arc::clone(&clock))
+            .await
+            .map_err(Failure::Failed)?;
+        let watch = watch::start(ears, &config, &clock, &controller.parts, &controller.discovery);
+        let watch = watch.await.map_err(Failure::Failed)?;
         let listening = listener.as_ref().and_then(|listener| listener.local_addr().ok());
         let listeners = Listeners { tcp: listener, admin: Some(admin) };
         let server = serve(listeners, controller.parts.clone()).context("cannot serve").map_err(Failure::Failed)?;
@@ -97,7 +103,7 @@ pub fn run(loaded: Loaded, sources: impl Fn() -> Sources) -> Result<(), Failure>
         manager.stopping();
         info!(signal = ended_by, "stopping");
         tokio::select! {
-            stopped = drain(controller, handle, ended_by) => stopped.map_err(Failure::Failed)?,
+            stopped = drain(watch, controller, handle, ended_by) => stopped.map_err(Failure::Failed)?,
             never = signals.second() => match never {},
         }
         info!("stopped");
@@ -193,7 +199,16 @@ async fn take_over(config: &mut Config, controller: &LocalController, sources: S
     controller.record(event, payload).await
 }
 
-async fn drain(controller: LocalController, server: ServerHandle, signal: &str) -> anyhow::Result<()> {
+async fn drain(
+    watch: Option<Addr<LinkWatch>>,
+    controller: LocalController,
+    server: ServerHandle,
+    signal: &str,
+) -> anyhow::Result<()> {
+    if let Some(watch) = watch {
+        // One that has ended notices nothing either.
+        let _stopped = watch.send(StopWatching).await;
+    }
     server.stop(true).await;
     controller.stop(DRAIN, Some(json!({ "signal": signal }))).await
 }

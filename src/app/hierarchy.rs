@@ -37,6 +37,7 @@ use crate::app::sd_notify::ServiceManager;
 use crate::app::signals::Signals;
 use crate::app::tiers::of_tier;
 use crate::app::user::user_name;
+use crate::app::watch;
 use crate::app::ways;
 use crate::domain::controller::{ControllerName, Role};
 use crate::domain::operator::Operator;
@@ -58,6 +59,8 @@ pub fn run(loaded: Loaded, sources: impl Fn() -> Sources) -> Result<(), Failure>
     let discovers = places.iter().any(|(role, _)| *role == Role::Local);
     let sockets = if discovers { Some(ways::open(&settings, SocketCarrier::MOST_LINKS)?) } else { None };
     let (carrier, lost) = sockets.unzip();
+    let ears = if discovers { Some(watch::open()?) } else { None };
+    let carrier = carrier.zip(ears);
     let listener = config.communication.listen.map(bind).transpose().map_err(Failure::Usage)?;
     let opened = open(places, &config, clock.now())?;
     privileges::drop_all().map_err(Failure::failed)?;

@@ -11,6 +11,7 @@ use crate::actors::discovery::DiscoverySettings;
 use crate::actors::discovery::demand::Wishes;
 use crate::actors::health::{HealthActor, Identity, Note};
 use crate::actors::identity::Became;
+use crate::actors::link_watch::{Ears, LinkWatch, StopWatching};
 use crate::actors::membership::{MembershipSettings, MembershipStatus};
 use crate::actors::nib::{Close, Freeze, Nib, NibActor};
 use crate::actors::post::Carrier;
@@ -25,6 +26,7 @@ use crate::app::keys::KeyFiles;
 use crate::app::node::{Entrance, Node, NodeSettings, Surroundings};
 use crate::app::socket::AdminSocket;
 use crate::app::user::user_name;
+use crate::app::watch;
 use crate::domain::controller::Role;
 use crate::domain::entropy::Entropy;
 use crate::domain::registry::Membership;
@@ -52,12 +54,14 @@ pub(super) struct Shared {
 pub(super) struct Discovering {
     pub settings: DiscoverySettings,
     pub carrier: SocketCarrier,
+    pub ears: Ears,
 }
 
 /// A controller and its folder, which is free when this is dropped.
 pub(super) struct Controller {
     pub role: Role,
     pub state: State,
+    watch: Option<Addr<LinkWatch>>,
     /// Before the folder: it is this one's socket that goes.
     _socket: AdminSocket,
     _folder: DataFolder,
@@ -83,10 +87,12 @@ impl Controller {
         let Opened { role, nib: OpenNib { store, readers }, membership, frozen, socket, folder, .. } = opened;
         let writer = NibWriter::start(store).context("cannot start the writer thread")?;
         let nib = NibActor::new(writer, readers).start();
+        let mut watch = None;
         let (state, parts, entrance) = if let (Some(frozen), Some(own)) = (frozen, membership) {
             let parts = answering(&nib, frozen, own, shared).await?;
             (State::Answers(nib), parts, None)
         } else {
+            let (discovering, ears) = discovering.map(|it| ((it.settings, it.carrier), it.ears)).unzip();
             let (settings, sweep) = settings(role, config, discovering, shared)?;
             let port = shared.bus.port().start();
             let around = Surroundings {
@@ -100,9 +106,12 @@ impl Controller {
             };
             let (node, entrance) = Node::prepare(settings, around, became).await?;
             let parts = working(&node, &shared.clock);
+            if let (Some(ears), Some(discovery)) = (ears, &node.parts.discovery) {
+                watch = watch::start(ears, config, &shared.clock, &parts, discovery).await?;
+            }
             (State::Works(Box::new(node)), parts, Some(entrance))
         };
-        Ok((Self { role, state, _socket: socket, _folder: folder }, parts, entrance))
+        Ok((Self { role, state, watch, _socket: socket, _folder: folder }, parts, entrance))
     }
 
     /// Its actors, if it works.
@@ -126,6 +135,10 @@ impl Controller {
 
     /// Ends it in order.
     pub(super) async fn stop(self, limit: Duration, last_words: Value) -> anyhow::Result<()> {
+        if let Some(watch) = self.watch {
+            // One that has ended notices nothing either.
+            let _stopped = watch.send(StopWatching).await;
+        }
         let stopped = match self.state {
             State::Works(node) => node.stop(limit, last_words).await,
             State::Answers(nib) => nib.send(Close).await.map_err(Into::into).and_then(|closed| Ok(closed?)),
@@ -137,12 +150,12 @@ impl Controller {
 fn settings(
     role: Role,
     config: &Config,
-    discovering: Option<Discovering>,
+    discovering: Option<(DiscoverySettings, SocketCarrier)>,
     shared: &Shared,
 ) -> anyhow::Result<(NodeSettings, Option<Box<dyn Sweep>>)> {
     let (discovery, sweep) = match discovering {
         None => (None, None),
-        Some(Discovering { settings, carrier }) => {
+        Some((settings, carrier)) => {
             let sweeper = Sweeper::start(carrier, links, Arc::clone(&shared.clock));
             let sweeper: Box<dyn Sweep> = Box::new(sweeper.context("cannot start the sweeper thread")?);
             (Some(settings), Some(sweeper))

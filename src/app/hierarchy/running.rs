@@ -13,6 +13,7 @@ use tracing::{error, info, warn};
 
 use crate::actors::discovery::{DiscoverySettings, StartCycle};
 use crate::actors::health::{CheckHealth, Cover};
+use crate::actors::link_watch::Ears;
 use crate::actors::registry::TokenOrder;
 use crate::app::config::{Config, Sources};
 use crate::app::daemon::DRAIN;
@@ -41,7 +42,7 @@ const LEAST: Duration = Duration::from_millis(500);
 /// What the process has of the world outside.
 pub(super) struct Outside {
     /// For the controller that discovers.
-    pub carrier: Option<SocketCarrier>,
+    pub carrier: Option<(SocketCarrier, Ears)>,
     /// Where the topmost controller is read over TCP.
     pub listener: Option<TcpListener>,
     pub clock: Arc<dyn Clock>,
@@ -69,7 +70,7 @@ impl Running {
     ) -> anyhow::Result<Self> {
         let Outside { carrier, mut listener, clock, operator } = outside;
         let shared = Shared { bus: Bus::new(), clock, entropy: Arc::new(SystemEntropy) };
-        let mut discovering = carrier.map(|carrier| Discovering { settings, carrier });
+        let mut discovering = carrier.map(|(carrier, ears)| Discovering { settings, carrier, ears });
         let mut running = Self { config, controllers: Vec::new(), servers: Vec::new(), health: Vec::new() };
         // Where the newcomer below is waited for, and who makes its token.
         let mut above: Option<(Role, Context<Usher>, _)> = None;
