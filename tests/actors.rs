@@ -6,6 +6,8 @@ mod carrier;
 mod cycles;
 #[path = "actors/health.rs"]
 mod health;
+#[path = "actors/link_watch.rs"]
+mod link_watch;
 #[path = "actors/nib.rs"]
 mod nib;
 #[path = "actors/offices.rs"]

@@ -17,6 +17,8 @@ mod footprint;
 mod handle;
 #[path = "daemon/kill.rs"]
 mod kill;
+#[path = "daemon/noticed.rs"]
+mod noticed;
 #[path = "daemon/reload.rs"]
 mod reload;
 #[path = "daemon/served.rs"]

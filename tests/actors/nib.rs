@@ -30,7 +30,7 @@ fn event() -> Change {
     })
 }
 
-fn device(number: u32) -> Device {
+pub fn device(number: u32) -> Device {
     let [_, a, b, c] = number.to_be_bytes();
     Device {
         id: DeviceId::from_number(number),
