@@ -39,16 +39,22 @@ use crate::wire::rtnetlink::{self, Notice};
 #[derive(Debug)]
 pub struct Ears {
     routes: RouteSocket,
-    announcements: AnnouncementSocket,
+    /// None without CAP_NET_RAW: then only the kernel is heard.
+    announcements: Option<AnnouncementSocket>,
 }
 
 impl Ears {
-    /// Opens both sockets.
+    /// Opens both sockets; without CAP_NET_RAW the one that may be had.
     ///
     /// # Errors
-    /// When the kernel refuses one.
+    /// When the kernel refuses one for another reason.
     pub fn open() -> std::io::Result<Self> {
-        Ok(Self { routes: RouteSocket::open()?, announcements: AnnouncementSocket::open()? })
+        let announcements = match AnnouncementSocket::open() {
+            Ok(socket) => Some(socket),
+            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => None,
+            Err(error) => return Err(error),
+        };
+        Ok(Self { routes: RouteSocket::open()?, announcements })
     }
 }
 
@@ -281,12 +287,13 @@ impl Actor for LinkWatch {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         let Some(Ears { routes, announcements }) = self.ears.take() else { return };
-        match (registered(routes), registered(announcements)) {
+        match (registered(routes), announcements.map(registered).transpose()) {
             (Ok(routes), Ok(announcements)) => {
-                let announcements = Arc::new(announcements);
+                self.announcements = announcements.map(Arc::new);
                 ctx.spawn(wrap_future(hear_routes(routes, ctx.address().recipient())));
-                ctx.spawn(wrap_future(hear_announcements(Arc::clone(&announcements), ctx.address().recipient())));
-                self.announcements = Some(announcements);
+                if let Some(socket) = &self.announcements {
+                    ctx.spawn(wrap_future(hear_announcements(Arc::clone(socket), ctx.address().recipient())));
+                }
             }
             (Err(error), _) | (_, Err(error)) => {
                 error!(%error, "what happens on the network is not noticed: cycles begin by the clock and on demand");
