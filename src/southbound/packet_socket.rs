@@ -50,6 +50,8 @@ impl PacketSocket {
     /// `NetworkDown` or `ENODEV` when the interface is down or gone.
     pub fn attach(&self, interface: u32, filter: &[SockFilter]) -> io::Result<()> {
         self.socket.attach_filter(filter)?;
+        // That the interface was down in between is no news; binding says whether it is now.
+        let _stale = self.socket.take_error()?;
         self.bind(interface, EVERY_PROTOCOL)
     }
 
