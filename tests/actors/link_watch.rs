@@ -169,8 +169,8 @@ async fn the_end_of_a_cycle_that_goes_on_is_waited_for() {
 /// A cycle that failed.
 async fn failed() -> CycleResult {
     let script: Shared = script([vec![1]]);
-    script.lock().unwrap().interfaces.clear();
     let mut stage = Stage::new(&script);
+    script.lock().unwrap().interfaces.clear();
     let result = stage.cycle().await;
     assert!(result.is_err());
     result

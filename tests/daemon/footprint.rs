@@ -60,6 +60,9 @@ fn descriptors_and_threads_do_not_grow_with_hosts() -> Tested {
     /// More than what a first question to the NIB and the server of the admin socket open, which comes
     /// up beside; fewer than hosts.
     const SOME: usize = 14;
+    /// What a further reader of the NIB opens with its first question: the log of writes and its index.
+    /// The watch over the network asks one when it is quiet, who it was that resolved our address.
+    const READER: usize = 2;
     let subnet = "10.0.1.0/26".parse()?;
     let lab = Lab::start(&LabPlan { hosts: 30, snmp: 4, silent: 2, subnet, ..LabPlan::default() })?;
     let folder = TempDir::new()?;
@@ -78,6 +81,6 @@ fn descriptors_and_threads_do_not_grow_with_hosts() -> Tested {
         assert_eq!(daemon.await_cycle()?["hosts"], 30);
     }
     let after = (count(&daemon, "fd")?, count(&daemon, "task")?);
-    assert!(after.0 <= most.0 && after.1 <= most.1 + 1, "descriptors and threads: {most:?}, {after:?}");
+    assert!(after.0 <= most.0 + READER && after.1 <= most.1 + 1, "descriptors and threads: {most:?}, {after:?}");
     Ok(())
 }
