@@ -1,10 +1,10 @@
 //! Discovery of a /24 of 150 live hosts, 60 with an SNMP agent, beside nmap and arp-scan.
 
-#[path = "discovery/cost.rs"]
 mod cost;
 #[path = "discovery/found.rs"]
 mod found;
 mod lab;
+mod printed;
 mod program;
 mod report;
 
@@ -13,8 +13,9 @@ use std::time::Duration;
 
 use anyhow::Context;
 use cost::{Cost, run};
-use found::{Real, Scan, described, listed, reported_up};
+use found::{Real, Scan};
 use lab::{AGENTS, HOSTS, SUBNET, Truth};
+use printed::{described, listed, reported_up};
 use program::{PDSNO, version};
 use report::{DISCOVERY, Figure, Section, Spread, rounded};
 
@@ -69,7 +70,7 @@ fn measure(truth: &Truth) -> anyhow::Result<Round> {
     let data = data.to_str().context("the path of the target folder is not UTF-8")?;
     let scan = || -> anyhow::Result<(Scan, Run)> {
         let arguments: Vec<&str> = SCAN.into_iter().skip(1).chain([data]).collect();
-        let (printed, cost) = run(PDSNO, &arguments)?;
+        let (printed, cost) = run(PDSNO, &arguments, &[0])?;
         let scan = Scan::read(&printed)?;
         let run = Run { cost, hosts: real.hosts(scan.up())?, agents: real.agents(scan.described())? };
         Ok((scan, run))
@@ -79,7 +80,7 @@ fn measure(truth: &Truth) -> anyhow::Result<Round> {
     let sn = Run { cost, hosts: real.hosts(reported_up(&printed))?, agents: 0 };
     let (printed, cost) = call(&NMAP_AGENTS)?;
     let su = Run { cost, hosts: real.hosts(reported_up(&printed))?, agents: real.agents(described(&printed))? };
-    let both = Run { cost: sn.cost.then(su.cost), hosts: sn.hosts, agents: su.agents };
+    let both = Run { cost: one_then_other(sn.cost, su.cost), hosts: sn.hosts, agents: su.agents };
     let (first, first_run) = scan()?;
     let first_wall = first_run.cost.wall;
     let (_, second_run) = scan()?;
@@ -96,9 +97,14 @@ fn measure(truth: &Truth) -> anyhow::Result<Round> {
     Ok(Round { runs, first, first_wall })
 }
 
+/// What both take, one after the other.
+fn one_then_other(one: Cost, other: Cost) -> Cost {
+    Cost { wall: one.wall + other.wall, cpu: one.cpu + other.cpu, peak: one.peak.max(other.peak) }
+}
+
 fn call(line: &[&str]) -> anyhow::Result<(String, Cost)> {
     let (program, arguments) = line.split_first().context("an empty command")?;
-    run(program, arguments)
+    run(program, arguments, &[0])
 }
 
 /// A program's runs of all rounds.
