@@ -7,14 +7,16 @@ mod spread;
 
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 pub use spread::{Spread, rounded};
 
 /// The sections in the order of the document.
-const ORDER: [&str; 5] = [DISCOVERY, DAEMON, NIB, LOG, TRUST];
+const ORDER: [&str; 6] = [DISCOVERY, SCALE, DAEMON, NIB, LOG, TRUST];
 /// The title of `benches/discovery.rs`.
 pub const DISCOVERY: &str = "Discovery of a /24";
+/// The title of `benches/scale.rs`.
+pub const SCALE: &str = "Discovery of a /16";
 /// The title of `benches/daemon.rs`.
 pub const DAEMON: &str = "The daemon";
 /// The title of `benches/nib.rs`.
@@ -23,6 +25,9 @@ pub const NIB: &str = "A large commit";
 pub const LOG: &str = "The event log";
 /// The title of `benches/trust.rs`.
 pub const TRUST: &str = "Three tiers";
+
+/// The argument for a run that is no measurement.
+const QUICK: &str = "--quick";
 
 const HEAD: &str = "\
 # Benchmarks
@@ -77,13 +82,27 @@ pub fn is_wanted() -> bool {
     wanted
 }
 
+/// Whether only the way through a bench is to be seen, with less of everything: `cargo bench --bench
+/// scale -- --quick`. What is measured then is not for the document.
+pub fn is_quick() -> bool {
+    std::env::args().any(|argument| argument == QUICK)
+}
+
+/// Where the document and its pictures are written.
+pub fn folder() -> PathBuf {
+    match is_quick() {
+        true => PathBuf::from(env!("CARGO_TARGET_TMPDIR")),
+        false => Path::new(env!("CARGO_MANIFEST_DIR")).join("docs"),
+    }
+}
+
 impl Section {
     /// Puts the section into the document in place of its predecessor, and prints it.
     ///
     /// # Errors
     /// When the document cannot be read or written.
     pub fn publish(&self) -> io::Result<()> {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/benchmarks.md");
+        let path = folder().join("benchmarks.md");
         let old = match fs::read_to_string(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
             old => old?,
@@ -99,9 +118,9 @@ impl Section {
                 document.push('\n');
             }
         }
-        fs::create_dir_all(path.parent().unwrap_or(&path))?;
+        fs::create_dir_all(folder())?;
         fs::write(&path, document)?;
-        println!("\n## {text}\n(written to docs/benchmarks.md)");
+        println!("\n## {text}\n(written to {})", path.display());
         Ok(())
     }
 

@@ -14,7 +14,8 @@ readonly FOR_TESTS=(
     snmpd:snmpd snmpget:snmp ping:iputils-ping curl:curl
     make:make systemd-analyze:systemd man:man-db
 )
-readonly FOR_BENCH=("${FOR_TESTS[@]}" nmap:nmap arp-scan:arp-scan fping:fping)
+readonly FOR_BENCH=("${FOR_TESTS[@]}" nmap:nmap arp-scan:arp-scan fping:fping
+    zmap:zmap masscan:masscan)
 
 case ${1-} in
     tests) wanted=("${FOR_TESTS[@]}") ;;
