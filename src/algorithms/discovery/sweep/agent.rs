@@ -324,6 +324,12 @@ impl Conversation {
         let told = || Some(SnmpEngine { engine_id: self.engine.0?, boots: self.engine.1? });
         Ok(SnmpAnswer { engine: self.access.engine().or_else(told), shortfall, ..self.answer })
     }
+
+    /// What the agent told until the sweep was ended, before the agent could tell the rest. Where it had
+    /// told nothing, nothing is known of it: its silence means nothing.
+    pub fn leave(self) -> Option<SnmpAnswer> {
+        self.answered.then_some(SnmpAnswer { shortfall: self.shortfall, ..self.answer })
+    }
 }
 
 /// The first question to an agent.

@@ -54,7 +54,8 @@ impl Host {
 
     /// What is known of the host now. `wanted` tells for each protocol whether it was asked for.
     pub fn finish(self, wanted: [bool; 3]) -> HostObservation {
-        let said = self.talk.map(|talk| talk.finish());
+        let ended_early = self.talking == Asked::Open;
+        let said = self.talk.and_then(|talk| if ended_early { talk.leave().map(Ok) } else { Some(talk.finish()) });
         let answered = [self.mac.is_some(), self.echo == Asked::Answered, matches!(said, Some(Ok(_)))];
         let methods = Protocol::ALL.into_iter().zip(wanted).zip(answered);
         HostObservation {

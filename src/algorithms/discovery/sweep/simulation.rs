@@ -409,6 +409,30 @@ fn a_link_that_fails_ends_its_sweep_and_says_why() {
 }
 
 #[test]
+fn a_sweep_that_is_ended_early_calls_nobody_silent() {
+    let hosts = [host(1, true, Agent::Public), host(2, false, Agent::Silent)].into();
+    let mut link = SimulatedLink::new(hosts, Faults::default());
+    let mut settings = settings(&Protocol::ALL);
+    settings.probing.rate = 10_000;
+    let mut sweep = LinkSweep::new(link_plan("10.0.1.0/24"), settings, 1);
+    let mut frame = Vec::new();
+    // All have been asked, and who is silent has not been given up.
+    for now in (0..90).map(MS) {
+        while sweep.next(now, &mut frame) == Step::Send {
+            link.carry(now, &frame);
+        }
+        while let Some(Reverse((_, _, answer))) = link.under_way.pop() {
+            sweep.on_frame(now, &answer);
+        }
+    }
+    let outcome = sweep.finish();
+    let told: BTreeMap<u8, _> = outcome.hosts.iter().map(|host| (host.address.octets()[3], host)).collect();
+    assert_eq!(told.keys().copied().collect::<Vec<_>>(), [1, 2]);
+    assert!(matches!(told[&1].snmp, Some(Ok(_))), "{told:?}");
+    assert_eq!((&told[&2].snmp, &told[&2].methods[..]), (&None, &[Protocol::Arp][..]));
+}
+
+#[test]
 fn a_target_waits_in_less_than_two_hundred_bytes() {
     let queued = size_of::<super::Waiting>() * 2;
     let ordered = size_of::<u32>();

@@ -103,6 +103,14 @@ fn a_table_that_breaks_off_is_not_told() {
 }
 
 #[test]
+fn an_agent_that_was_left_before_the_end_did_not_fall_silent() {
+    assert_eq!(talk(false).leave(), None, "nothing is known of it");
+    let answer = after_system().leave().unwrap();
+    assert_eq!((answer.interfaces, answer.shortfall), (None, None));
+    assert_eq!(answer.system.sys_name.as_deref(), Some("core-1"));
+}
+
+#[test]
 fn the_community_that_was_answered_is_the_only_one_used_on() {
     let mut desk = desk(&["one", "two", "three"]);
     let access = Access::new(vec![0, 1, 2], &mut desk);
