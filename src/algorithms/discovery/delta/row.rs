@@ -92,7 +92,7 @@ pub(super) fn seen(
         first_seen: same.first_seen,
         last_seen: context.now,
         missed_cycles: 0,
-        methods: observation.methods.clone(),
+        methods: methods(before, observation, context),
         rtt: observation.rtt,
         ..before.clone()
     };
@@ -126,6 +126,17 @@ pub(super) fn seen(
         delta.changes.push(context.event(EventType::DeviceUpdated, subject, json!({ "changes": differences })));
         delta.counts.updated += 1;
     }
+}
+
+/// What a device answers by: what it answered now, and what it did before where silence means nothing.
+fn methods(before: &Device, observation: &DeviceObservation, context: &Context<'_>) -> Vec<Protocol> {
+    let mut methods = observation.methods.clone();
+    if !observation.addresses.iter().any(|address| context.was_asked(*address)) {
+        methods.extend(&before.methods);
+        methods.sort_unstable();
+        methods.dedup();
+    }
+    methods
 }
 
 /// An event when the agent has started since the newest facts that it told of itself.

@@ -429,6 +429,21 @@ mod silence {
     }
 
     #[test]
+    fn where_silence_means_nothing_a_device_still_answers_by_what_it_did() {
+        let mut whole = answering(1, &[1]);
+        whole.methods = vec![Protocol::Arp, Protocol::Snmp];
+        let mut scene = Scene::of([known(1)]);
+        scene.cycle(&[whole.clone()]);
+        let half = DeviceObservation { methods: vec![Protocol::Arp, Protocol::Icmp], ..whole };
+        let asked = std::mem::take(&mut scene.asked);
+        scene.cycle(&[half.clone()]);
+        assert_eq!(scene.device(1).methods, Protocol::ALL);
+        scene.asked = asked;
+        scene.cycle(&[half.clone()]);
+        assert_eq!(scene.device(1).methods, half.methods);
+    }
+
+    #[test]
     fn a_device_without_a_hardware_address_is_missed_like_any_other() {
         let mut routed = known(1);
         routed.device.mac = None;
