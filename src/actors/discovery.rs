@@ -123,7 +123,8 @@ pub struct Tick;
 #[rtype(result = "()")]
 pub struct Reconfigure(pub DiscoverySettings);
 
-/// Starts nothing more, ends a sweep that is going on, and answers when all is written.
+/// Starts nothing more, ends a sweep that is going on, and answers when all is written that it had
+/// seen until then.
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "oneshot::Receiver<()>")]
 pub struct Drain;
@@ -268,7 +269,6 @@ impl DiscoveryActor {
                     warn!(took_ms = report.duration_ms, interval_seconds, controllers, "{too_long}");
                 }
             }
-            Err(reason) if matches!(**reason, CycleError::Cancelled) => info!("discovery cycle given up: stopping"),
             Err(reason) => error!(error = %super::causes(reason.as_ref()), "discovery cycle failed"),
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::{Actor, Addr};
+use actix::{Actor, Addr, MailboxError};
 use anyhow::{Context, anyhow};
 
 use crate::actors::REQUEST_DEADLINE;
@@ -185,13 +185,18 @@ impl LocalController {
         accepted?.await.context("the cycle has not ended")
     }
 
-    /// Drains: no new cycle, the present one given up, everything in hand written, the NIB closed.
+    /// Drains: no new cycle, the present one ended, everything in hand written, the NIB closed.
     ///
     /// # Errors
     /// When the limit passes or the NIB cannot be closed in order.
     pub async fn stop(self, limit: Duration, last_words: Option<serde_json::Value>) -> anyhow::Result<()> {
         let drain = async {
-            self.discovery.send(Drain).await?.await.context("discovery did not drain")?;
+            match self.discovery.send(Drain).await {
+                Ok(drained) => drained.await.context("discovery did not drain")?,
+                // Who has drained is gone.
+                Err(MailboxError::Closed) => {}
+                Err(error) => return Err(error.into()),
+            }
             if let Some(payload) = last_words {
                 self.record(EventType::ControllerStopped, payload).await?;
             }

@@ -41,7 +41,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Usage(error) | Self::Failed(error) => write!(f, "{error:#}"),
-            Self::Interrupted(_) => f.write_str("interrupted"),
+            Self::Interrupted(_) => f.write_str("interrupted: this is what was found until then"),
         }
     }
 }

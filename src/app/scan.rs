@@ -1,12 +1,14 @@
 //! One cycle without a daemon.
 
+use std::convert::Infallible;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::System;
-use anyhow::anyhow;
+use anyhow::{Context as _, anyhow};
 
-use crate::actors::discovery::{CycleResult, succeeded};
+use crate::actors::discovery::{CycleResult, Drain, succeeded};
 use crate::actors::sweeper::Progress;
 use crate::algorithms::discovery::sweep::SweepProgress;
 use crate::app::clock::SystemClock;
@@ -17,6 +19,7 @@ use crate::app::folder::DataFolder;
 use crate::app::inventory::{DeviceView, devices};
 use crate::app::maintenance::open_nib;
 use crate::app::privileges;
+use crate::app::signals::EndSignals;
 use crate::app::ways;
 use crate::domain::cycle::{CycleReport, Trigger};
 use crate::domain::time::Clock;
@@ -30,6 +33,8 @@ pub struct ScanResult {
     pub report: CycleReport,
     /// The devices that answered, ascending by address.
     pub devices: Vec<DeviceView>,
+    /// The number of the signal that ended the sweep before its time.
+    pub interrupted: Option<i32>,
 }
 
 /// How long a scan that is interrupted may take to end.
@@ -40,11 +45,12 @@ const SHOWN_EVERY: Duration = Duration::from_millis(100);
 
 /// Scans the configured subnets once. With `save` the result goes into the NIB of the data folder,
 /// else it is forgotten. `note` is told what cannot be done, `show` how far the sweep is, ten times a
-/// second.
+/// second. SIGINT and SIGTERM end the sweep: what was found until then is the result. A second one ends
+/// the process at once.
 ///
 /// # Errors
 /// [`Failure::Usage`] when it cannot be scanned or saved at all, and then nothing is sent or
-/// written; [`Failure::Failed`] when no protocol worked; [`Failure::Interrupted`] by Ctrl-C.
+/// written; [`Failure::Failed`] when no protocol worked, or when what was found could not be written in time.
 pub fn scan(
     config: &Config,
     save: bool,
@@ -60,14 +66,14 @@ pub fn scan(
     let nib = OpenNib::new(store).map_err(Failure::Failed)?;
     privileges::drop_all().map_err(Failure::failed)?;
     System::new().block_on(async {
+        let mut signals = EndSignals::new().map_err(Failure::failed)?;
         let controller =
             LocalController::start(config, settings, nib, carrier, clock).await.map_err(Failure::Failed)?;
-        let cycle = tokio::select! {
-            cycle = controller.run_cycle(Trigger::OnDemand) => Some(cycle),
-            () = watch(&controller.progress, show) => None,
-            _ = tokio::signal::ctrl_c() => None,
+        let (cycle, interrupted) = tokio::select! {
+            ended = run(&controller, &mut signals) => ended,
+            never = watch(&controller.progress, show) => match never {},
         };
-        let result = result(cycle, reader.as_ref(), save);
+        let result = result(cycle, reader.as_ref(), save).map(|result| ScanResult { interrupted, ..result });
         // The writer closes the file last, and so leaves nothing beside it.
         drop(reader);
         controller.stop(DRAIN, None).await.map_err(Failure::Failed)?;
@@ -75,19 +81,33 @@ pub fn scan(
     })
 }
 
-/// What a cycle that has ended, or was given up, comes to.
-fn result(
-    cycle: Option<anyhow::Result<CycleResult>>,
-    reader: &dyn NibReader,
-    save: bool,
-) -> Result<ScanResult, Failure> {
-    let cycle = cycle.ok_or(Failure::Interrupted(libc::SIGINT))?;
+/// Runs the cycle to its end, or until a signal ends it; tells which.
+async fn run(controller: &LocalController, signals: &mut EndSignals) -> (anyhow::Result<CycleResult>, Option<i32>) {
+    let mut cycle = pin!(controller.run_cycle(Trigger::OnDemand));
+    let signal = tokio::select! {
+        cycle = &mut cycle => return (cycle, None),
+        signal = signals.next() => signal,
+    };
+    // The answer says when all is written, and so does the end of the cycle.
+    let ended = async {
+        let _drained = controller.discovery.send(Drain).await.context("discovery has ended")?;
+        let late = || anyhow!("what was found was not written within {} s", DRAIN.as_secs());
+        tokio::time::timeout(DRAIN, cycle).await.map_err(|_| late())?
+    };
+    tokio::select! {
+        ended = ended => (ended, Some(signal)),
+        never = signals.second() => match never {},
+    }
+}
+
+/// What a cycle that has ended comes to.
+fn result(cycle: anyhow::Result<CycleResult>, reader: &dyn NibReader, save: bool) -> Result<ScanResult, Failure> {
     let report = cycle.map_err(Failure::Failed)?.map_err(Failure::failed)?;
     if !succeeded(&report) {
         return Err(Failure::Failed(failed(&report)));
     }
     let devices = seen(reader, &report, save).map_err(Failure::Failed)?;
-    Ok(ScanResult { report, devices })
+    Ok(ScanResult { report, devices, interrupted: None })
 }
 
 fn store(
@@ -103,7 +123,7 @@ fn store(
 }
 
 /// Shows progress for ever.
-async fn watch(progress: &Progress, show: impl Fn(SweepProgress)) {
+async fn watch(progress: &Progress, show: impl Fn(SweepProgress)) -> Infallible {
     let mut ticks = tokio::time::interval(SHOWN_EVERY);
     loop {
         ticks.tick().await;

@@ -16,10 +16,41 @@ pub enum Asked {
     Cycle,
 }
 
-/// The signals as they come.
-pub struct Signals {
+/// The signals that ask to end.
+pub struct EndSignals {
     terminate: Signal,
     interrupt: Signal,
+}
+
+impl EndSignals {
+    /// Listens from now on: none of these ends the process by itself any more.
+    ///
+    /// # Errors
+    /// When the system does not allow it.
+    pub fn new() -> std::io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    /// Waits for the next one, and tells its number.
+    pub async fn next(&mut self) -> i32 {
+        tokio::select! {
+            _ = self.terminate.recv() => libc::SIGTERM,
+            _ = self.interrupt.recv() => libc::SIGINT,
+        }
+    }
+
+    /// Ends the process at once when it is asked to end again.
+    #[expect(clippy::disallowed_methods, reason = "who signals twice does not want to wait for what is in hand")]
+    pub async fn second(&mut self) -> ! {
+        let signal = self.next().await;
+        warn!(signal, "second signal: ending at once");
+        exit(128 + signal)
+    }
+}
+
+/// The signals as they come.
+pub struct Signals {
+    end: EndSignals,
     hangup: Signal,
     user: Signal,
 }
@@ -31,8 +62,7 @@ impl Signals {
     /// When the system does not allow it.
     pub fn new() -> std::io::Result<Self> {
         Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
+            end: EndSignals::new()?,
             hangup: signal(SignalKind::hangup())?,
             user: signal(SignalKind::user_defined1())?,
         })
@@ -41,21 +71,14 @@ impl Signals {
     /// Waits for the next one.
     pub async fn next(&mut self) -> Asked {
         tokio::select! {
-            _ = self.terminate.recv() => Asked::End("SIGTERM"),
-            _ = self.interrupt.recv() => Asked::End("SIGINT"),
+            signal = self.end.next() => Asked::End(if signal == libc::SIGTERM { "SIGTERM" } else { "SIGINT" }),
             _ = self.user.recv() => Asked::Cycle,
             _ = self.hangup.recv() => Asked::Reload,
         }
     }
 
     /// Ends the process at once when it is asked to end again.
-    #[expect(clippy::disallowed_methods, reason = "who signals twice does not want to wait for what is in hand")]
     pub async fn second(&mut self) -> ! {
-        let signal = tokio::select! {
-            _ = self.terminate.recv() => libc::SIGTERM,
-            _ = self.interrupt.recv() => libc::SIGINT,
-        };
-        warn!(signal, "second signal: ending at once");
-        exit(128 + signal)
+        self.end.second().await
     }
 }

@@ -11,9 +11,10 @@ use super::args::{Format, ScanArgs};
 use super::daemon::{configuration, probing_flags, sources, start_log};
 use super::output::{self, Ended, note};
 use crate::app::config::Flags;
+use crate::app::failure::Failure;
 use crate::app::inventory::DeviceView;
 use crate::app::scan::{ScanResult, scan};
-use crate::domain::cycle::{DeltaCounts, ProtocolStats, RttSummary, TooLong};
+use crate::domain::cycle::{Completeness, DeltaCounts, ProtocolStats, RttSummary, TooLong};
 use crate::domain::protocol::Protocol;
 use crate::domain::subnet::Subnet;
 use crate::domain::time::Timestamp;
@@ -22,6 +23,7 @@ use crate::domain::time::Timestamp;
 #[derive(Serialize)]
 struct ScanView<'a> {
     started_at: Timestamp,
+    completeness: Completeness,
     duration_ms: f64,
     subnets: &'a [Subnet],
     targets: u64,
@@ -62,20 +64,21 @@ pub fn run(args: ScanArgs) -> Result<(), Ended> {
     bar.finish_and_clear();
     let result = result?;
     match args.format {
-        Format::Json => output::json(&view(&result, args.save)),
-        Format::Csv => super::devices::csv(&result.devices),
+        Format::Json => output::json(&view(&result, args.save))?,
+        Format::Csv => super::devices::csv(&result.devices)?,
         Format::Table => {
             super::devices::table(&result.devices, args.save)?;
             note(&summary(&result, args.save, lost.into_inner().as_deref()));
-            Ok(())
         }
     }
+    result.interrupted.map_or(Ok(()), |signal| Err(Failure::Interrupted(signal).into()))
 }
 
 fn view(result: &ScanResult, saved: bool) -> ScanView<'_> {
     let report = &result.report;
     ScanView {
         started_at: report.started_at,
+        completeness: report.completeness,
         duration_ms: report.duration_ms,
         subnets: &report.subnets,
         targets: report.targets,

@@ -35,7 +35,7 @@ named!(Trigger, TriggerError, "trigger",
 pub enum Completeness {
     /// Every protocol worked on every target.
     Complete,
-    /// A protocol failed on some link; the others went on.
+    /// A protocol failed on some link and the others went on, or the sweep was ended before its time.
     Partial,
     /// No protocol worked on any target.
     Failed,

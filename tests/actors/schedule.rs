@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use actix::MailboxError;
-use pdsno::actors::discovery::cycle::CycleError;
 use pdsno::actors::discovery::{BeginSchedule, Drain, Reconfigure, Refused, StartCycle};
-use pdsno::domain::cycle::Trigger;
+use pdsno::domain::cycle::{Completeness, DeltaCounts, Trigger};
 use pdsno::domain::event::EventType;
 use tokio::time::{advance, pause};
 
@@ -152,7 +151,7 @@ async fn new_settings_hold_from_the_next_cycle_on() {
 }
 
 #[actix::test]
-async fn a_drain_in_mid_sweep_gives_it_up_and_writes_nothing() {
+async fn a_drain_in_mid_sweep_ends_it_and_writes_what_it_had_seen() {
     let (mut stage, mut gate) = Stage::gated(&one_link());
     let asked = stage.discovery.send(StartCycle(Trigger::OnDemand)).await.unwrap().unwrap();
     gate.begun().await;
@@ -162,9 +161,14 @@ async fn a_drain_in_mid_sweep_gives_it_up_and_writes_nothing() {
     assert!(drained.try_recv().is_err(), "the sweep is still in hand");
     gate.open();
     drained.await.unwrap();
-    assert!(matches!(*asked.await.unwrap().unwrap_err(), CycleError::Cancelled));
-    assert!(stage.ended().await.is_err());
-    assert_eq!((stage.events(), stage.devices()), (vec![], vec![]));
+    let report = asked.await.unwrap().unwrap();
+    assert_eq!((report.completeness, report.delta), (Completeness::Partial, DeltaCounts::default()));
+    assert_eq!(stage.ended_well().await, report);
+    assert_eq!(stage.devices(), []);
+    let told = stage.events();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(told[0].event_type, EventType::DiscoveryCycleCompleted);
+    assert_eq!(told[0].payload["completeness"], "partial");
     assert_eq!(stage.discovery.send(StartCycle(Trigger::OnDemand)).await.err(), Some(MailboxError::Closed));
 }
 

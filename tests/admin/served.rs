@@ -10,6 +10,7 @@ use actix_web::web;
 use pdsno::actors::discovery::Refused;
 use pdsno::actors::discovery::cycle::CycleError;
 use pdsno::actors::health::Note;
+use pdsno::actors::sweeper::SweepError;
 use pdsno::app::client::{Request, Verb};
 use pdsno::app::socket::NAME;
 use pdsno::domain::cycle::{Completeness, CycleReport, DeltaCounts, Trigger};
@@ -77,7 +78,7 @@ async fn over_tcp_everything_can_be_read_and_nothing_changed() {
 async fn a_cycle_is_started_or_waited_for_and_refusals_are_problems() {
     let place = Place::start();
     let refused = Err(Refused::Running);
-    let failed = Ok(Err(Arc::new(CycleError::Cancelled)));
+    let failed = Ok(Err(Arc::new(CycleError::Sweep(SweepError::Ended))));
     *place.cycles.lock().unwrap() = vec![Ok(Ok(report())), Ok(Ok(report())), refused, Err(Refused::Stopping), failed];
     assert_eq!(place.ask(&cycle("")).await.unwrap(), json!({ "started": true }));
     assert_eq!(place.ask(&cycle("?wait=true")).await.unwrap()["hosts"], 12);

@@ -17,7 +17,7 @@ fn json_is_one_object_of_the_promised_shape() -> Tested {
     let site = Site::new(3, 1, 1)?;
     let scan = site.scan()?;
     let promised = ["started_at", "duration_ms", "targets", "protocols", "nib_commit_ms", "devices"];
-    let more = ["subnets", "rtt", "changes"];
+    let more = ["completeness", "subnets", "rtt", "changes"];
     assert_eq!(keys(&scan), promised.into_iter().chain(more).collect());
     assert!(scan["started_at"].as_str().is_some_and(|at| at.ends_with('Z')), "{scan}");
     assert!(scan["duration_ms"].as_f64() > scan["nib_commit_ms"].as_f64(), "{scan}");

@@ -29,9 +29,6 @@ pub enum CycleError {
     /// Nothing could be swept.
     #[error("nothing could be scanned")]
     Sweep(#[source] SweepError),
-    /// The controller stops.
-    #[error("the cycle was given up because the controller stops")]
-    Cancelled,
     /// The NIB could not be read or written.
     #[error("the result of the cycle could not be kept, {attempted}")]
     Nib {
@@ -71,7 +68,6 @@ impl CycleInput {
     /// Compares what was swept with what is known, and writes the difference.
     pub async fn write(mut self, swept: Result<Swept, SweepError>) -> Result<CycleReport, CycleError> {
         let mut swept = match swept {
-            Ok(swept) if swept.cancelled => return Err(CycleError::Cancelled),
             Ok(swept) => swept,
             Err(error) => {
                 let error = CycleError::Sweep(error);
@@ -85,7 +81,7 @@ impl CycleInput {
             subnets: self.settings.subnets.clone(),
             protocols: self.settings.policy.protocols.clone(),
         };
-        let mut report = report(&order, &swept.outcomes, self.took());
+        let mut report = report(&order, &swept.outcomes, swept.cancelled, self.took());
         let hosts = swept.outcomes.iter_mut().flat_map(|outcome| std::mem::take(&mut outcome.hosts)).collect();
         let seen = merge(hosts);
         report.hosts = seen.iter().filter(|device| !device.methods.is_empty()).count() as u64;

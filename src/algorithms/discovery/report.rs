@@ -27,8 +27,8 @@ pub struct CycleOrder {
     pub protocols: Vec<Protocol>,
 }
 
-/// The report of a cycle whose sweep has ended and whose result is not written yet.
-pub fn report(order: &CycleOrder, outcomes: &[LinkOutcome], took: Duration) -> CycleReport {
+/// The report of a cycle whose sweep has ended, perhaps before its time, and whose result is not written yet.
+pub fn report(order: &CycleOrder, outcomes: &[LinkOutcome], ended_early: bool, took: Duration) -> CycleReport {
     let mut totals: BTreeMap<Protocol, ProtocolStats> = BTreeMap::new();
     for outcome in outcomes {
         for (protocol, stats) in &outcome.stats {
@@ -51,7 +51,7 @@ pub fn report(order: &CycleOrder, outcomes: &[LinkOutcome], took: Duration) -> C
     let answered = outcomes.iter().flat_map(|outcome| &outcome.hosts).filter(|host| !host.methods.is_empty());
     CycleReport {
         trigger: order.trigger,
-        completeness: completeness(outcomes),
+        completeness: completeness(outcomes, ended_early),
         started_at: order.started_at,
         duration_ms: millis(took),
         subnets: order.subnets.clone(),
@@ -66,9 +66,10 @@ pub fn report(order: &CycleOrder, outcomes: &[LinkOutcome], took: Duration) -> C
     }
 }
 
-fn completeness(outcomes: &[LinkOutcome]) -> Completeness {
+fn completeness(outcomes: &[LinkOutcome], ended_early: bool) -> Completeness {
     match outcomes.iter().filter(|outcome| outcome.failed.is_some()).count() {
-        0 => Completeness::Complete,
+        0 if !ended_early => Completeness::Complete,
+        0 => Completeness::Partial,
         failed if failed == outcomes.len() => Completeness::Failed,
         _ => Completeness::Partial,
     }
@@ -131,7 +132,7 @@ mod tests {
     #[test]
     fn a_link_that_failed_makes_a_partial_cycle_and_an_event_for_each_protocol() {
         let outcomes = [outcome(None, 5), outcome(Some("eth1 is down"), 2)];
-        let report = report(&order(&Protocol::ALL), &outcomes, Duration::from_millis(700));
+        let report = report(&order(&Protocol::ALL), &outcomes, false, Duration::from_millis(700));
         assert_eq!(report.completeness, Completeness::Partial);
         assert_eq!(report.protocols[&Protocol::Icmp].sent, 7);
         assert_eq!(report.protocols[&Protocol::Snmp].error.as_deref(), Some("eth1 is down"));
@@ -141,20 +142,29 @@ mod tests {
 
     #[test]
     fn a_cycle_on_no_working_link_has_failed() {
-        let report = report(&order(&Protocol::ALL), &[outcome(Some("eth1 is down"), 0)], Duration::ZERO);
+        let report = report(&order(&Protocol::ALL), &[outcome(Some("eth1 is down"), 0)], false, Duration::ZERO);
         assert_eq!(report.completeness, Completeness::Failed);
         assert_eq!(types(&report).last(), Some(&EventType::DiscoveryCycleFailed));
     }
 
     #[test]
+    fn a_cycle_that_was_ended_before_its_time_is_partial_unless_it_had_failed() {
+        let of = |failed| report(&order(&Protocol::ALL), &[outcome(failed, 5)], true, Duration::ZERO);
+        assert_eq!(of(None).completeness, Completeness::Partial);
+        assert_eq!(types(&of(None)), [EventType::DiscoveryCycleCompleted]);
+        assert_eq!(of(Some("eth1 is down")).completeness, Completeness::Failed);
+    }
+
+    #[test]
     fn a_cycle_with_nobody_to_ask_was_skipped() {
-        let report = report(&order(&Protocol::ALL), &[LinkOutcome { targets: 0, ..outcome(None, 0) }], Duration::ZERO);
+        let nobody = [LinkOutcome { targets: 0, ..outcome(None, 0) }];
+        let report = report(&order(&Protocol::ALL), &nobody, false, Duration::ZERO);
         assert_eq!(types(&report), [EventType::DiscoverySkipped]);
     }
 
     #[test]
     fn resolution_for_other_protocols_is_not_called_arp() {
-        let report = report(&order(&[Protocol::Icmp]), &[outcome(None, 5)], Duration::ZERO);
+        let report = report(&order(&[Protocol::Icmp]), &[outcome(None, 5)], false, Duration::ZERO);
         assert_eq!(report.protocols.keys().copied().collect::<Vec<_>>(), [Protocol::Icmp]);
         assert_eq!(report.address_resolution.map(|stats| stats.sent), Some(5));
     }
