@@ -21,6 +21,8 @@ mod options;
 mod queue;
 #[path = "fleet/snmp.rs"]
 mod snmp;
+#[path = "fleet/storm.rs"]
+mod storm;
 #[path = "fleet/truth.rs"]
 mod truth;
 

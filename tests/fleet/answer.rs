@@ -33,6 +33,8 @@ pub struct Counters {
     pub lost_replies: u64,
     pub duplicates: u64,
     pub late_replies: u64,
+    /// Replies that nobody had asked for.
+    pub unsolicited: u64,
     /// Frames that the interface did not take.
     pub undelivered: u64,
     /// The most replies that waited for their time.

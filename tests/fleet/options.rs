@@ -86,6 +86,9 @@ pub struct Options {
     /// The share of hosts that are reached by way of another one, which answers ARP for them
     #[arg(long, default_value_t = 0.0, value_parser = share)]
     pub proxy_arp: f64,
+    /// Replies a second that nobody asked for, from the first frame on
+    #[arg(long, default_value_t = 0, value_name = "RATE")]
+    pub unsolicited: u64,
 }
 
 fn share(text: &str) -> Result<f64, String> {

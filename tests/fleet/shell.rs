@@ -13,6 +13,7 @@ use tappers::{Interface, Tap};
 
 use crate::answer::{Counters, Fleet};
 use crate::queue::Queue;
+use crate::storm::Storm;
 
 /// Longer than any frame of an interface without offloads.
 const LONGEST_FRAME: usize = 16_384;
@@ -39,14 +40,23 @@ pub fn run(mut fleet: Fleet, name: &str) -> anyhow::Result<Counters> {
     let started = now();
     let mut queue = Queue::default();
     let mut frame = vec![0; LONGEST_FRAME];
+    let mut storm = Storm::new(&fleet.network);
     loop {
         let time = started.elapsed();
         queue.leave(time, |frame| fleet.counters.undelivered += u64::from(tap.send(frame).is_err()));
+        storm.blow(time, |frame| match tap.send(frame) {
+            Ok(_) => fleet.counters.unsolicited += 1,
+            Err(_) => fleet.counters.undelivered += 1,
+        });
         let wait = match read(&tap, &mut frame, |frame| {
+            storm.heard(time, frame);
             fleet.on_frame(time, frame, &mut |delay, reply| queue.push(time + delay, reply));
         }) {
             Reading::More => continue,
-            Reading::Empty => queue.next_due().map(|due| due.saturating_sub(started.elapsed())),
+            Reading::Empty => {
+                let due = [queue.next_due(), storm.next_due()].into_iter().flatten().min();
+                due.map(|due| due.saturating_sub(started.elapsed()))
+            }
             Reading::Down => Some(WHILE_DOWN),
         };
         fleet.counters.most_waiting = fleet.counters.most_waiting.max(queue.len() as u64);

@@ -16,6 +16,7 @@ mod options;
 mod queue;
 mod shell;
 mod snmp;
+mod storm;
 mod truth;
 
 use std::io::{self, BufWriter, Write};
