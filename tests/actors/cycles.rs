@@ -1,24 +1,26 @@
 //! What a cycle writes, and what it does when it cannot.
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use actix::{Actor, Addr, Context, Handler, ResponseFuture};
 use pdsno::actors::causes;
 use pdsno::actors::discovery::cycle::CycleError;
-use pdsno::actors::discovery::succeeded;
+use pdsno::actors::discovery::{StartCycle, succeeded};
 use pdsno::actors::nib::{Commit, DeviceTable, LoadDevices, NibActor};
 use pdsno::actors::sweeper::SweepError;
 use pdsno::domain::change::Change;
-use pdsno::domain::cycle::Completeness;
+use pdsno::domain::cycle::{Completeness, Trigger};
 use pdsno::domain::device::{DeviceStatus, Version};
 use pdsno::domain::event::EventType;
+use pdsno::domain::time::{Clock, Timestamp};
 use pdsno::nib::memory::MemoryNib;
 use pdsno::nib::{Committed, NibError, NibStore, Row};
 use tokio::time::{Instant, pause};
 
 use crate::carrier::{hosts, locked, script};
-use crate::stage::{Stage, memory_nib};
+use crate::stage::{RuntimeClock, Stage, memory_nib};
 
 /// A NIB that answers commits as it is told, and writes them when it is told nothing.
 struct Moody {
@@ -136,6 +138,46 @@ async fn three_cycles_make_find_and_lose_a_device() {
     let told: Vec<_> =
         stage.events().into_iter().filter(|event| event.subject == subject).map(|event| event.event_type).collect();
     assert_eq!(told, [discovered, EventType::DeviceInactive]);
+}
+
+/// A wall clock that is set by hand, and a stopwatch of its own.
+struct WallClock {
+    wall: AtomicI64,
+    stopwatch: RuntimeClock,
+}
+
+impl Clock for WallClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.wall.load(Ordering::SeqCst))
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.stopwatch.elapsed()
+    }
+}
+
+#[actix::test]
+async fn a_clock_that_jumps_by_an_hour_in_a_cycle_changes_no_duration_and_loses_nobody() {
+    const HOUR: i64 = 3_600_000;
+    let stopwatch = RuntimeClock(Instant::now());
+    let clock = Arc::new(WallClock { wall: AtomicI64::new(100 * HOUR), stopwatch });
+    let script = script([vec![1, 2]]);
+    let (mut stage, mut gate) = Stage::gated_by(&script, Arc::clone(&clock) as Arc<dyn Clock>);
+    for (number, jump) in [0, HOUR, -HOUR, -HOUR, HOUR].into_iter().enumerate() {
+        stage.discovery.send(StartCycle(Trigger::OnDemand)).await.unwrap().unwrap();
+        gate.begun().await;
+        let before = clock.wall.fetch_add(jump, Ordering::SeqCst);
+        gate.open();
+        let report = stage.ended_well().await;
+        assert!(report.duration_ms < 60_000.0, "{report:?}");
+        assert_eq!((report.started_at.as_millis(), report.too_long), (before, None));
+        let known = if number == 0 { (2, 0) } else { (0, 2) };
+        assert_eq!((report.delta.new, report.delta.unchanged, report.delta.missed), (known.0, known.1, 0));
+        let now = clock.now();
+        assert!(stage.devices().iter().all(|device| device.last_seen == now && device.missed_cycles == 0));
+    }
+    let discovered = stage.event_types().into_iter().filter(|told| *told == EventType::DeviceDiscovered).count();
+    assert_eq!((discovered, stage.event_types().len()), (2, 2 + 5));
 }
 
 #[actix::test]

@@ -123,10 +123,29 @@ impl Stage {
         commits: Recipient<Commit>,
         reader: Box<dyn NibReader>,
     ) -> Self {
+        Self::of(script, carrier, sweep_clock, Arc::new(RuntimeClock(Instant::now())), devices, commits, reader)
+    }
+
+    /// A stage on which every sweep waits at the gate, and the actor goes by this clock.
+    pub fn gated_by(script: &Shared, clock: Arc<dyn Clock>) -> (Self, Gate) {
+        let (nib, reader) = memory_nib();
+        let sweep_clock = Arc::new(HandClock::default());
+        let (carrier, gate) = ScriptedCarrier::gated(script, &sweep_clock);
+        (Self::of(script, carrier, sweep_clock, clock, nib.clone().recipient(), nib.recipient(), reader), gate)
+    }
+
+    fn of(
+        script: &Shared,
+        carrier: ScriptedCarrier,
+        sweep_clock: Arc<HandClock>,
+        clock: Arc<dyn Clock>,
+        devices: Recipient<LoadDevices>,
+        commits: Recipient<Commit>,
+        reader: Box<dyn NibReader>,
+    ) -> Self {
         let shared = Arc::clone(script);
         let find_links = move || locked(&shared).interfaces.clone();
         let sweeper = Sweeper::start(carrier, find_links, sweep_clock).unwrap();
-        let clock = Arc::new(RuntimeClock(Instant::now()));
         let (tell, ended) = unbounded_channel();
         let watcher = Watcher(tell).start().recipient();
         let discovery =
