@@ -7,6 +7,7 @@ use crate::source::{Source, files};
 
 const DOCUMENT: &str = include_str!("../../docs/ARCHITECTURE.md");
 const ATTACKS: &str = include_str!("../../docs/attacks.md");
+const TROUBLE: &str = include_str!("../../docs/trouble.md");
 
 /// The cells of each row of the tables in a section, without the head.
 fn rows<'t>(text: &'t str, section: &str) -> Vec<Vec<&'t str>> {
@@ -57,6 +58,21 @@ fn every_attack_is_shown_by_tests_that_exist() {
     let exists = |name: &str| sources.iter().any(|source| source.text.contains(&format!("fn {name}(")));
     let absent: Vec<&str> = shown.iter().flatten().copied().chain(lies).filter(|name| !exists(name)).collect();
     assert_eq!(absent, [""; 0]);
+}
+
+/// The list of trouble is whole, and what it says shows each of it exists.
+#[test]
+fn every_trouble_is_shown_by_tests_that_exist() {
+    let troubles: Vec<Vec<&str>> = rows(TROUBLE, "## The list").into_iter().filter(|row| row[0] != "no.").collect();
+    let numbers: Vec<String> = troubles.iter().map(|row| row[0].to_owned()).collect();
+    assert_eq!(numbers, (1..=22).map(|number| number.to_string()).collect::<Vec<_>>());
+    let sources = [files("src"), files("tests")].concat();
+    let exists = |name: &str| sources.iter().any(|source| source.text.contains(&format!("fn {name}(")));
+    for trouble in troubles {
+        let shown: Vec<&str> = code(trouble[3]).collect();
+        assert!(!shown.is_empty(), "{trouble:?}");
+        assert_eq!(shown.into_iter().filter(|name| !exists(name)).collect::<Vec<_>>(), [""; 0]);
+    }
 }
 
 #[test]
