@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::fleet::{Fleet, macs};
 use crate::lab::ends_within;
-use crate::program::{LIMIT, PDSNO, Tested, pdsno, run};
+use crate::program::{LIMIT, PDSNO, Tested, listing, pdsno, run};
 use crate::site::{SUBNET, Site};
 
 /// A /16 of which a third lives; at this rate its sweep takes about half a minute.
@@ -92,6 +92,8 @@ fn a_reader_that_goes_ends_a_command_quietly_and_what_was_saved_is_saved() -> Te
     }
     assert_eq!(site.devices()?.len(), 12);
     assert_eq!(site.events("DISCOVERY_CYCLE_COMPLETED")?.len(), 3);
+    let files: Vec<_> = listing(&site.data())?.into_keys().collect();
+    assert_eq!(files, [site.data().join("pdsno.db")], "and nothing is left beside it");
     Ok(())
 }
 
@@ -107,7 +109,7 @@ fn on_a_terminal_of_forty_columns_no_line_is_longer() -> Tested {
         let mut terminal = site.lab.command("script");
         let shown = run(terminal.args(["--quiet", "--return", "--command", &typed, "/dev/null"]).env("NO_COLOR", "1"))?;
         let shown = shown.printed()?;
-        assert!(["IP", "MAC", "10.0"].iter().all(|part| shown.contains(part)), "{command}: {shown}");
+        assert!(shown.contains("IP"), "{command}: {shown}");
         let visible = without_control_sequences(&shown);
         let tables = visible.lines().filter(|line| !line.trim().is_empty());
         let longest = tables.map(|line| line.trim_end().chars().count()).max();

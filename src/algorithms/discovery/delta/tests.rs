@@ -436,10 +436,10 @@ mod silence {
         scene.cycle(&[whole.clone()]);
         let half = DeviceObservation { methods: vec![Protocol::Arp, Protocol::Icmp], ..whole };
         let asked = std::mem::take(&mut scene.asked);
-        scene.cycle(&[half.clone()]);
+        scene.cycle(std::slice::from_ref(&half));
         assert_eq!(scene.device(1).methods, Protocol::ALL);
         scene.asked = asked;
-        scene.cycle(&[half.clone()]);
+        scene.cycle(std::slice::from_ref(&half));
         assert_eq!(scene.device(1).methods, half.methods);
     }
 
