@@ -90,7 +90,7 @@ mod tests {
     fn a_storm_blows_at_its_rate_once_the_scanner_was_heard_and_falls_short_when_held_up() {
         let network = Network::new(options("--prefix 10.1.0.0/24 --unsolicited 1000"));
         let mut storm = Storm::new(&network);
-        let mut blown = |storm: &mut Storm, millis| {
+        let blown = |storm: &mut Storm, millis| {
             let mut frames = Vec::new();
             storm.blow(Duration::from_millis(millis), |frame| frames.push(frame.to_vec()));
             frames
