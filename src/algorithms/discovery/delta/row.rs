@@ -131,7 +131,7 @@ pub(super) fn seen(
 /// What a device answers by: what it answered now, and what it did before where silence means nothing.
 fn methods(before: &Device, observation: &DeviceObservation, context: &Context<'_>) -> Vec<Protocol> {
     let mut methods = observation.methods.clone();
-    if !observation.addresses.iter().any(|address| context.was_asked(*address)) {
+    if !observation.addresses.iter().any(|address| context.judges(before, *address)) {
         methods.extend(&before.methods);
         methods.sort_unstable();
         methods.dedup();
