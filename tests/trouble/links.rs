@@ -91,8 +91,9 @@ fn a_daemon_whose_address_changes_scans_from_the_new_one_or_says_that_it_cannot(
     ip(&site, "address del 10.0.1.240/24 dev lab0")?;
     ip(&site, "address add 10.9.9.1/24 dev lab0")?;
     daemon.signal(Signal::USR1)?;
-    let line = daemon.await_message("discovery cycle failed")?;
-    assert!(line["error"].as_str().is_some_and(|error| error.contains(SUBNET)), "{line}");
+    assert_eq!(daemon.await_cycle()?["completeness"], "failed");
+    let line = daemon.await_message("protocol could not be used")?;
+    assert!(line["reason"].as_str().is_some_and(|reason| reason.contains(SUBNET)), "{line}");
     assert_eq!(site.events("DISCOVERY_CYCLE_FAILED")?.len(), 1);
     assert!(site.devices()?.iter().all(|device| device["missed_cycles"] == 0), "who was not asked is not judged");
 
