@@ -20,7 +20,7 @@ use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler,
 use tokio::io::unix::AsyncFd;
 use tracing::{error, info, warn};
 
-use super::discovery::{CycleEnded, Refused, StartCycle};
+use super::discovery::{CycleEnded, Refused, StartCycle, succeeded};
 use super::nib::Nib;
 use super::{Ping, REQUEST_DEADLINE};
 use crate::algorithms::discovery::watch::{Look, Pair, Reason, Watch};
@@ -349,13 +349,13 @@ impl Handler<CycleEnded> for LinkWatch {
 
     fn handle(&mut self, CycleEnded(result): CycleEnded, ctx: &mut Self::Context) {
         match result {
-            Ok(report) => {
+            Ok(report) if succeeded(&report) => {
                 let took = Duration::try_from_secs_f64(report.duration_ms / 1_000.0).unwrap_or_default();
                 let began = self.now().saturating_sub(took);
                 let event_driven = report.trigger == Trigger::EventDriven;
                 self.watch.on_cycle(began, event_driven, &report.subnets, &(self.around.find_links)());
             }
-            Err(_) => self.watch.on_failure(),
+            Ok(_) | Err(_) => self.watch.on_failure(),
         }
         self.set_deaf(false);
         self.wind_up(ctx);
