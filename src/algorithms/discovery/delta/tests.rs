@@ -939,12 +939,15 @@ mod identity {
             }
         }
 
+        /// What a cycle learns can undo what kept two rows apart: a device shows another table, and the
+        /// engine id that its old one had shown to be copied is nobody else's any more. So the same may
+        /// have to be seen some times, and then it changes nothing.
         #[test]
-        fn a_merge_is_done_once(history in prop::collection::vec(seen(), 0..4), last in seen()) {
+        fn merges_come_to_an_end(history in prop::collection::vec(seen(), 0..4), last in seen()) {
             let mut scene = Scene::of([]);
             history.into_iter().for_each(|hosts| drop(scene.cycle(&merge(hosts))));
             let last = merge(last);
-            scene.cycle(&last);
+            (0..4).for_each(|_| drop(scene.cycle(&last)));
             let again = scene.cycle(&last);
             prop_assert_eq!(again.counts.new, 0);
             let removed = again.changes.iter().any(|change| matches!(change, Change::RemoveDevice { .. }));
