@@ -93,7 +93,7 @@ pub struct Delta {
 
 /// Compares what was seen with what is known.
 ///
-/// * A device is its hardware address, else what its agent tells, else its address ([`identify`]).
+/// * A device is its hardware address, else what its agent tells, else its address (`identify`).
 ///   New ones get numbers from `next` on, in the order of their addresses. Rows that turn out to be
 ///   of one device become one.
 /// * Silence is believed slowly. A device that was asked and did not answer counts a missed cycle,
