@@ -8,6 +8,7 @@ mod change;
 pub mod memory;
 mod question;
 mod seal;
+mod source;
 pub mod sqlite;
 pub mod writer;
 
@@ -28,6 +29,7 @@ use crate::domain::stream::Stream;
 use crate::domain::time::Timestamp;
 use crate::domain::token::TokenId;
 pub use crate::nib::question::{LogReader, PolicyReader, RegistryReader, StreamReader};
+pub use crate::nib::source::{Sink, Source};
 
 /// What a commit did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -152,6 +154,17 @@ pub trait NibStore: Send {
     /// Writes several commits at the price of one: each is all or nothing by itself, one that fails
     /// does not undo its neighbours, and none is durable before this returns. Answers in order.
     fn commit_each(&mut self, commits: &[&[Change]]) -> Vec<Result<Committed, NibError>>;
+
+    /// Writes all changes that the source makes, or none: one commit, of which no more than what the
+    /// source hands over at a time needs to be in memory. Nobody sees any of it before this returns,
+    /// and after a crash it is there to the end or not at all. Entries of the log say what is in
+    /// effect where they were handed over.
+    ///
+    /// # Errors
+    /// As [`NibStore::commit`]; [`NibError::Invalid`] when the source was given up.
+    fn commit_from(&mut self, source: Source) -> Result<Committed, NibError> {
+        self.commit(&source.collect()?)
+    }
 
     /// A reader of the same NIB. It sees every commit that has returned.
     ///

@@ -1,7 +1,8 @@
 //! The actor that owns the NIB.
 //!
 //! ```text
-//!   DiscoveryActor, app ──Commit──► NibActor ──► writer thread (nib::writer)
+//!   DiscoveryActor ──CommitFrom─┐
+//!   app ───────────────Commit──►NibActor ──► writer thread (nib::writer)
 //!   all others ───────Ask──────────►    └───────► a reader, off the actor's thread
 //! ```
 //!
@@ -21,7 +22,7 @@ use crate::domain::device::{Device, DeviceId, Version};
 use crate::domain::fact::FactRow;
 use crate::domain::log::Sealer;
 use crate::nib::writer::{CloseError, NibWriter, SubmitError};
-use crate::nib::{Committed, NibReader, NibStore};
+use crate::nib::{Committed, NibReader, NibStore, Source};
 
 mod handle;
 mod page;
@@ -83,6 +84,11 @@ pub struct OpenLog(pub Box<dyn Sealer>);
 #[derive(Debug, Message)]
 #[rtype(result = "Result<Committed, NibError>")]
 pub struct Commit(pub Vec<Change>);
+
+/// Writes all changes that the source makes, or none. It makes them where they are written.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<Committed, NibError>")]
+pub struct CommitFrom(pub Source);
 
 /// Refuses every commit from now on as [`NibError::Corrupt`]: the event log is not what was sealed, and
 /// nothing is to be built on it. Questions are answered as before.
@@ -181,6 +187,24 @@ impl Handler<Commit> for NibActor {
             Some(Writer::Here(store)) => Box::pin(std::future::ready(store.commit(&changes))),
             Some(Writer::Thread(writer)) => {
                 let submitted = writer.submit(changes);
+                Box::pin(async move { submitted?.await })
+            }
+        }
+    }
+}
+
+impl Handler<CommitFrom> for NibActor {
+    type Result = ResponseFuture<Result<Committed, NibError>>;
+
+    fn handle(&mut self, CommitFrom(source): CommitFrom, _: &mut Self::Context) -> Self::Result {
+        if let Err(frozen) = self.thawed() {
+            return Box::pin(std::future::ready(Err(frozen)));
+        }
+        match &mut self.writer {
+            None => Box::pin(std::future::ready(Err(SubmitError::Ended.into()))),
+            Some(Writer::Here(store)) => Box::pin(std::future::ready(store.commit_from(source))),
+            Some(Writer::Thread(writer)) => {
+                let submitted = writer.submit_from(source);
                 Box::pin(async move { submitted?.await })
             }
         }

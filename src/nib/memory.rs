@@ -27,7 +27,7 @@ use crate::nib::memory::policies::Policies;
 use crate::nib::memory::registry::Registry;
 use crate::nib::memory::streams::Streams;
 use crate::nib::seal::{self, InEffect};
-use crate::nib::{Change, Committed, EventQuery, NibError, NibReader, NibStore, Row};
+use crate::nib::{Change, Committed, EventQuery, NibError, NibReader, NibStore, Row, Source};
 
 /// A NIB that is forgotten with the process.
 #[derive(Debug, Default)]
@@ -124,12 +124,21 @@ impl State {
 struct Attempt<'s>(&'s mut State);
 
 impl Attempt<'_> {
-    fn make(self, changes: &[Change], sealer: Option<&mut (dyn Sealer + 'static)>) -> Result<Committed, NibError> {
+    fn make(mut self, changes: &[Change], sealer: Option<&mut (dyn Sealer + 'static)>) -> Result<Committed, NibError> {
+        self.take(changes, sealer)?;
+        Ok(self.keep())
+    }
+
+    /// Some of its changes, or all.
+    fn take(&mut self, changes: &[Change], sealer: Option<&mut (dyn Sealer + 'static)>) -> Result<(), NibError> {
         changes.iter().try_for_each(|change| self.0.apply(change))?;
         let in_effect = self.0.in_effect();
-        self.0.log.seal(sealer, in_effect, seal::events(changes))?;
+        self.0.log.seal(sealer, in_effect, seal::events(changes))
+    }
+
+    fn keep(self) -> Committed {
         self.0.keep();
-        Ok(Committed { next_event: self.0.next_event() })
+        Committed { next_event: self.0.next_event() }
     }
 }
 
@@ -159,6 +168,13 @@ impl NibStore for MemoryNib {
         let sealer = &mut self.sealer;
         let commit = |changes: &&[Change]| Attempt(&mut state).make(changes, sealer.as_deref_mut());
         commits.iter().map(commit).collect()
+    }
+
+    fn commit_from(&mut self, source: Source) -> Result<Committed, NibError> {
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        let mut attempt = Attempt(&mut state);
+        source.run(&mut |changes| attempt.take(changes, self.sealer.as_deref_mut()))?;
+        Ok(attempt.keep())
     }
 
     fn open_log(&mut self, mut sealer: Box<dyn Sealer>) -> Result<(), NibError> {

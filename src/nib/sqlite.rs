@@ -37,10 +37,13 @@ use std::time::Duration;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use crate::domain::log::Sealer;
-use crate::nib::{Change, Committed, NibError, NibReader, NibStore, seal};
+use crate::nib::{Change, Committed, NibError, NibReader, NibStore, Source, seal};
 use error::{Lost, nib_error};
-use signing::Desk;
+use signing::{Desk, Signatures};
 use write::Session;
+
+/// What is attempted when entries are written.
+const LOG: &str = "to write the event log";
 
 /// How long a lock that another process holds is waited for.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -105,8 +108,41 @@ impl SqliteNib {
         if answers.iter().all(Result::is_err) {
             return Ok(());
         }
-        session.finish(signatures).map_err(|error| Lost::before_commit(error, "to write the event log"))?;
+        session.finish(signatures).map_err(|error| Lost::before_commit(error, LOG))?;
         transaction.commit().map_err(Lost::in_commit)
+    }
+
+    /// As [`SqliteNib::write`], for one commit that comes in batches: each is signed while it is written,
+    /// and what is kept of it until COMMIT is a digest for each event.
+    fn write_from(&mut self, source: Source) -> Result<Result<Committed, NibError>, Lost> {
+        let transaction = Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate)
+            .map_err(|error| Lost::before_commit(error, "to begin a commit"))?;
+        let desk = Desk::new(self.sealer.as_ref().map(|sealer| sealer.signer()));
+        let mut session = Session::begin(&self.connection, self.sealer.as_deref_mut(), &desk)
+            .map_err(|error| Lost::before_commit(error, "to begin a commit"))?;
+        let mut lost = None;
+        let made = source.run(&mut |changes| {
+            let (written, signatures) = desk.sign_beside(seal::events(changes).count(), || session.write_all(changes));
+            let settled = written.and_then(|written| match written {
+                Ok(_) => session.settle(signatures).map(Ok).map_err(|error| Lost::before_commit(error, LOG)),
+                Err(refused) => Ok(Err(refused)),
+            });
+            settled.unwrap_or_else(|error| {
+                let answer = error.answer();
+                lost = Some(error);
+                Err(answer)
+            })
+        });
+        if let Some(lost) = lost {
+            return Err(lost);
+        }
+        if let Err(refused) = made {
+            return Ok(Err(refused));
+        }
+        let committed = session.committed();
+        session.finish(Signatures::new()).map_err(|error| Lost::before_commit(error, LOG))?;
+        transaction.commit().map_err(Lost::in_commit)?;
+        Ok(Ok(committed))
     }
 }
 
@@ -124,6 +160,10 @@ impl NibStore for SqliteNib {
             answers.resize_with(commits.len(), || Err(lost.answer()));
         }
         answers
+    }
+
+    fn commit_from(&mut self, source: Source) -> Result<Committed, NibError> {
+        self.write_from(source).unwrap_or_else(|lost| Err(lost.answer()))
     }
 
     fn open_log(&mut self, mut sealer: Box<dyn Sealer>) -> Result<(), NibError> {

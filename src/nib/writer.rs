@@ -16,7 +16,7 @@ use std::thread::{self, JoinHandle};
 use tokio::sync::oneshot;
 
 use crate::domain::log::Sealer;
-use crate::nib::{Change, Committed, NibError, NibStore};
+use crate::nib::{Change, Committed, NibError, NibStore, Source};
 
 /// Commits that may wait.
 pub const QUEUE: usize = 512;
@@ -26,6 +26,7 @@ pub const BATCH: usize = 256;
 
 enum Job {
     Commit(Commit),
+    CommitFrom(Source, oneshot::Sender<Result<Committed, NibError>>),
     OpenLog(Box<dyn Sealer>, oneshot::Sender<Result<(), NibError>>),
 }
 
@@ -91,6 +92,17 @@ impl NibWriter {
     pub fn submit(&self, changes: Vec<Change>) -> Result<Pending<Committed>, SubmitError> {
         let (answer, pending) = oneshot::channel();
         self.queue(Job::Commit(Commit { changes, answer }))?;
+        Ok(Pending(pending))
+    }
+
+    /// Queues [`NibStore::commit_from`], in a transaction of its own: the source does its work on the
+    /// writer's thread.
+    ///
+    /// # Errors
+    /// [`SubmitError`].
+    pub fn submit_from(&self, source: Source) -> Result<Pending<Committed>, SubmitError> {
+        let (answer, pending) = oneshot::channel();
+        self.queue(Job::CommitFrom(source, answer))?;
         Ok(Pending(pending))
     }
 
@@ -162,6 +174,10 @@ fn run(mut store: Box<dyn NibStore>, jobs: &Receiver<Job>) -> Result<(), NibErro
     while let Some(first) = waiting.take().or_else(|| jobs.recv().ok()) {
         let first = match first {
             Job::Commit(first) => first,
+            Job::CommitFrom(source, answer) => {
+                let _told = answer.send(store.commit_from(source));
+                continue;
+            }
             Job::OpenLog(sealer, answer) => {
                 let _told = answer.send(store.open_log(sealer));
                 continue;

@@ -36,7 +36,9 @@ pub(super) struct Sealing<'c> {
     desk: &'c Desk,
     /// The tree before the transaction; `None` while the log is not open.
     edge: Option<Edge>,
-    /// The entries of the transaction.
+    /// The leaves of the entries that are written down already.
+    leaves: Vec<Digest>,
+    /// The entries that are not.
     drafts: Vec<(Ticket, Arc<Draft>)>,
 }
 
@@ -47,7 +49,7 @@ impl<'c> Sealing<'c> {
         sealer: Option<&'c mut (dyn Sealer + 'static)>,
         desk: &'c Desk,
     ) -> Result<Self, Error> {
-        Ok(Self { connection, sealer, desk, edge: edge(connection)?, drafts: Vec::new() })
+        Ok(Self { connection, sealer, desk, edge: edge(connection)?, leaves: Vec::new(), drafts: Vec::new() })
     }
 
     /// How many entries there are now, for [`Sealing::go_back`].
@@ -69,7 +71,7 @@ impl<'c> Sealing<'c> {
         let Some(edge) = self.edge.as_ref().filter(|_| events.peek().is_some()) else { return Ok(()) };
         let sealer = self.sealer.as_deref_mut().ok_or_else(seal::locked)?;
         let in_effect = in_effect(self.connection)?;
-        let next = edge.size.saturating_add(self.drafts.len() as u64);
+        let next = edge.size.saturating_add((self.leaves.len() + self.drafts.len()) as u64);
         for (seq, event) in (next..).zip(events) {
             let draft = Arc::new(seal::draft(sealer, seq, in_effect, event)?);
             self.drafts.push((self.desk.put(&draft), draft));
@@ -77,20 +79,30 @@ impl<'c> Sealing<'c> {
         Ok(())
     }
 
-    /// Writes down the entries with their signatures, and the edge, before COMMIT.
-    pub(super) fn finish(self, mut signatures: Signatures) -> Result<(), Error> {
-        let (Some(sealer), Some(edge)) = (self.sealer, self.edge) else { return Ok(()) };
+    /// Writes down the entries with their signatures, and keeps of them what the edge needs.
+    pub(super) fn settle(&mut self, mut signatures: Signatures) -> Result<(), Error> {
+        let (Some(sealer), Some(edge)) = (&self.sealer, &self.edge) else { return Ok(()) };
         if self.drafts.is_empty() {
             return Ok(());
         }
-        let mut leaves = Vec::with_capacity(self.drafts.len());
+        let next = edge.size.saturating_add(self.leaves.len() as u64);
         let mut insert = self.connection.prepare_cached(INSERT_ENTRY)?;
-        for (seq, (ticket, draft)) in (edge.size..).zip(&self.drafts) {
-            let signed = signatures.remove(ticket).unwrap_or_else(|| sealer.signer().sign(&draft.body));
-            write(self.connection, &mut insert, seq, draft, &signed)?;
-            leaves.push(signed.leaf);
+        for (seq, (ticket, draft)) in (next..).zip(self.drafts.drain(..)) {
+            let signed = signatures.remove(&ticket).unwrap_or_else(|| sealer.signer().sign(&draft.body));
+            write(self.connection, &mut insert, seq, &draft, &signed)?;
+            self.leaves.push(signed.leaf);
         }
-        let growth = sealer.append(&edge, &leaves).map_err(|error| corrupt(error.to_string()))?;
+        Ok(())
+    }
+
+    /// Writes down the last entries, and the edge, before COMMIT.
+    pub(super) fn finish(mut self, signatures: Signatures) -> Result<(), Error> {
+        self.settle(signatures)?;
+        let (Some(sealer), Some(edge)) = (self.sealer, self.edge) else { return Ok(()) };
+        if self.leaves.is_empty() {
+            return Ok(());
+        }
+        let growth = sealer.append(&edge, &self.leaves).map_err(|error| corrupt(error.to_string()))?;
         put_growth(self.connection, &growth)
     }
 }

@@ -60,9 +60,11 @@ impl Desk {
         self.waiting().drafts.retain(|(ticket, _)| *ticket < from);
     }
 
-    /// Signs what `work` puts here, which is about so much; beside it, if that is worth a thread.
+    /// Signs what `work` puts here, which is about so much; beside it, if that is worth a thread. It
+    /// may be called again for more of the same transaction.
     pub(super) fn sign_beside<T>(&self, drafts: usize, work: impl FnOnce() -> T) -> (T, Signatures) {
         let Some(signer) = self.signer.as_deref() else { return (work(), Signatures::new()) };
+        self.waiting().is_closed = false;
         thread::scope(|scope| {
             let closing = Closing(self);
             let help = || self.sign(signer, Self::first);

@@ -150,6 +150,16 @@ impl<'c> Session<'c> {
         self.sealing.draft(seal::events(changes))
     }
 
+    /// Writes down the entries of what was written so far, and forgets them.
+    pub(super) fn settle(&mut self, signatures: Signatures) -> Result<(), Error> {
+        self.sealing.settle(signatures)
+    }
+
+    /// What the commits so far come to.
+    pub(super) fn committed(&self) -> Committed {
+        Committed { next_event: EventSeq::from_number(self.counters.next_event.unsigned_abs()) }
+    }
+
     /// Writes down what was counted and signed, before COMMIT.
     pub(super) fn finish(self, signatures: Signatures) -> Result<(), Error> {
         self.sealing.finish(signatures)?;
@@ -167,7 +177,7 @@ impl<'c> Session<'c> {
 
     fn answer(&self, refused: Option<Refused>) -> Result<Result<Committed, NibError>, Lost> {
         match refused {
-            None => Ok(Ok(Committed { next_event: EventSeq::from_number(self.counters.next_event.unsigned_abs()) })),
+            None => Ok(Ok(self.committed())),
             Some(Refused::Change(error)) => Ok(Err(error)),
             // Some errors, a full disk among them, make SQLite roll back everything.
             Some(Refused::Store(error)) if self.connection.is_autocommit() => {
