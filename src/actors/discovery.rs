@@ -3,7 +3,7 @@
 //! ```text
 //!   app ──StartCycle, Reconfigure, Drain──► DiscoveryActor ──Order──► sweeper thread
 //!   its timer ──Tick──►                      │   ▲   │
-//!                    LoadDevices, Commit ◄───┘   │   └──CycleEnded──► HealthActor
+//!                    LoadDevices, CommitFrom ┘   │   └──CycleEnded──► HealthActor
 //!                    to NibActor          Swept ─┘   │    Wake──► ReportActor
 //!                                                    └──CycleEnded──► LinkWatch, which follows
 //! ```
@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 use tracing::{error, info, warn};
 
 use super::Ping;
-use super::nib::{Commit, LoadDevices};
+use super::nib::{CommitFrom, LoadDevices};
 use super::report::Wake;
 use super::sweeper::{Sweep, SweepError, SweepOrder};
 use crate::algorithms::discovery::credentials::PreparedCredential;
@@ -31,6 +31,7 @@ use crate::domain::subnet::Subnet;
 use crate::domain::time::Clock;
 
 pub mod cycle;
+mod decision;
 pub mod demand;
 
 use cycle::{CycleError, CycleInput};
@@ -74,7 +75,7 @@ pub struct DiscoveryActor {
     random: fastrand::Rng,
     sweeper: Box<dyn Sweep>,
     devices: Recipient<LoadDevices>,
-    commits: Recipient<Commit>,
+    commits: Recipient<CommitFrom>,
     listeners: Vec<Recipient<CycleEnded>>,
     running: bool,
     /// Whether cycles are started by the clock, too.
@@ -147,7 +148,7 @@ impl DiscoveryActor {
         seed: u64,
         sweeper: Box<dyn Sweep>,
         devices: Recipient<LoadDevices>,
-        commits: Recipient<Commit>,
+        commits: Recipient<CommitFrom>,
         listener: Recipient<CycleEnded>,
     ) -> Self {
         Self {

@@ -8,7 +8,7 @@ use actix::{Actor, Addr, Context, Handler, ResponseFuture};
 use pdsno::actors::causes;
 use pdsno::actors::discovery::cycle::CycleError;
 use pdsno::actors::discovery::{StartCycle, succeeded};
-use pdsno::actors::nib::{Commit, DeviceTable, LoadDevices, NibActor};
+use pdsno::actors::nib::{Commit, CommitFrom, DeviceTable, LoadDevices, NibActor};
 use pdsno::actors::sweeper::SweepError;
 use pdsno::domain::change::Change;
 use pdsno::domain::cycle::{Completeness, Trigger};
@@ -82,10 +82,11 @@ impl Handler<LoadDevices> for Moody {
     }
 }
 
-impl Handler<Commit> for Moody {
+impl Handler<CommitFrom> for Moody {
     type Result = Result<Committed, NibError>;
 
-    fn handle(&mut self, Commit(changes): Commit, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, CommitFrom(source): CommitFrom, _: &mut Self::Context) -> Self::Result {
+        let changes = source.collect()?;
         self.asked.lock().unwrap().push(changes.len());
         let row = Row::Device(pdsno::domain::device::DeviceId::from_number(1));
         match self.moods.pop() {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use actix::{Actor, Addr, Context, Handler, Recipient};
 use pdsno::actors::Ping;
 use pdsno::actors::discovery::{CycleEnded, CycleResult, DiscoveryActor, DiscoverySettings, StartCycle};
-use pdsno::actors::nib::{Commit, LoadDevices, NibActor};
+use pdsno::actors::nib::{CommitFrom, LoadDevices, NibActor};
 use pdsno::actors::sweeper::Sweeper;
 use pdsno::algorithms::discovery::vendor::VendorTable;
 use pdsno::domain::controller::ControllerId;
@@ -100,7 +100,7 @@ impl Stage {
     pub fn with_nib(
         script: &Shared,
         devices: Recipient<LoadDevices>,
-        commits: Recipient<Commit>,
+        commits: Recipient<CommitFrom>,
         reader: Box<dyn NibReader>,
     ) -> Self {
         let clock = Arc::new(HandClock::default());
@@ -120,7 +120,7 @@ impl Stage {
         carrier: ScriptedCarrier,
         sweep_clock: Arc<HandClock>,
         devices: Recipient<LoadDevices>,
-        commits: Recipient<Commit>,
+        commits: Recipient<CommitFrom>,
         reader: Box<dyn NibReader>,
     ) -> Self {
         Self::of(script, carrier, sweep_clock, Arc::new(RuntimeClock(Instant::now())), devices, commits, reader)

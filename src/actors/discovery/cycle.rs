@@ -4,23 +4,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Message, Recipient};
+use tokio::sync::oneshot;
 
 use super::DiscoverySettings;
-use crate::actors::nib::{Commit, DeviceTable, LoadDevices};
+use super::decision::{Decider, Seen, Written, measure};
+use crate::actors::nib::{CommitFrom, DeviceTable, LoadDevices};
 use crate::actors::sweeper::{SweepError, Swept};
 use crate::actors::{REQUEST_DEADLINE, causes};
-use crate::algorithms::discovery::advice::too_long;
-use crate::algorithms::discovery::delta::{Context, Delta, KnownDevice, decide};
+use crate::algorithms::discovery::delta::KnownDevice;
 use crate::algorithms::discovery::merge::merge;
-use crate::algorithms::discovery::report::{CycleOrder, events, report};
-use crate::algorithms::report::items::of_cycle;
+use crate::algorithms::discovery::report::{CycleOrder, report};
 use crate::domain::change::Change;
-use crate::domain::cycle::{Completeness, CycleReport, Trigger, millis};
-use crate::domain::device::{DeviceId, Version};
+use crate::domain::cycle::{CycleReport, Trigger, millis};
 use crate::domain::event::{EventType, NewEvent};
 use crate::domain::subnet::listed;
 use crate::domain::time::{Clock, Timestamp};
-use crate::nib::NibError;
+use crate::nib::{NibError, Source};
 use crate::wire::canonical::CanonicalError;
 
 /// Why a cycle changed nothing.
@@ -52,6 +51,8 @@ pub enum CycleError {
 /// How often a result is decided anew when others wrote the same rows meanwhile.
 const ATTEMPTS: u32 = 4;
 
+const WRITING: &str = "to write what was found";
+
 /// What a cycle works with.
 pub(super) struct CycleInput {
     pub trigger: Trigger,
@@ -59,7 +60,7 @@ pub(super) struct CycleInput {
     pub clock: Arc<dyn Clock>,
     pub jitter: fastrand::Rng,
     pub devices: Recipient<LoadDevices>,
-    pub commits: Recipient<Commit>,
+    pub commits: Recipient<CommitFrom>,
     pub started_at: Timestamp,
     pub started: Duration,
 }
@@ -85,8 +86,9 @@ impl CycleInput {
         let hosts = swept.outcomes.iter_mut().flat_map(|outcome| std::mem::take(&mut outcome.hosts)).collect();
         let seen = merge(hosts);
         report.hosts = seen.iter().filter(|device| !device.methods.is_empty()).count() as u64;
+        let seen = Arc::new(Seen { devices: seen, asked: swept.asked });
         let mut attempt = 0;
-        let mut doubtful = None;
+        let mut doubtful: Option<(Written, Duration)> = None;
         loop {
             attempt += 1;
             let table = match self.load().await {
@@ -97,51 +99,32 @@ impl CycleInput {
                 }
                 Err(error) => return Err(error),
             };
-            if let Some((row, begun)) = doubtful
-                && table.has(row)
+            if let Some((written, begun)) = doubtful.take()
+                && written.row.is_some_and(|row| table.has(row))
             {
+                report = written.report?;
                 report.nib_commit_ms = Some(millis(self.clock.elapsed().saturating_sub(begun)));
                 break;
             }
-            let known: Vec<KnownDevice> =
-                table.devices.into_iter().map(|(device, facts)| KnownDevice { device, facts }).collect();
-            let context = Context {
-                now: self.clock.now(),
-                actor: &self.settings.actor,
-                region: self.settings.region.as_ref(),
-                local_controller: self.settings.local_controller.as_ref(),
-                missed_cycles_before_inactive: self.settings.policy.missed_cycles_before_inactive,
-                asked: &swept.asked,
-                vendors: &self.settings.vendors,
-            };
-            // A cycle that failed saw nothing, so nothing that it did not see means anything.
-            let delta = match report.completeness {
-                Completeness::Failed => Delta::default(),
-                _ => decide(&known, table.next, &seen, &context),
-            };
-            report.delta = delta.counts;
-            self.measure(&mut report);
-            let mut changes = delta.changes;
-            if let Some(settings) = &self.settings.report {
-                let removed = changes.iter().filter_map(removed).collect();
-                let items = of_cycle(&report, settings.policy_version, &known, &changes, removed, context.now);
-                changes.extend(items.map_err(CycleError::Report)?);
-            }
-            changes.extend(events(&report, &self.settings.actor, context.now));
-            let row = changes.iter().find_map(row_after);
             let begun = self.clock.elapsed();
-            match self.commit(changes).await {
-                Ok(()) => {
+            let (source, mut told) = self.decision(table, Arc::clone(&seen), report.clone());
+            let committed = self.commit(source).await;
+            // Nothing is told of a decision that the writer never asked for.
+            match (committed, told.try_recv().ok()) {
+                (Ok(()), Some(written)) => {
+                    report = written.report?;
                     report.nib_commit_ms = Some(millis(self.clock.elapsed().saturating_sub(begun)));
                     break;
                 }
-                Err(CycleError::Nib { source, .. }) if source.is_retryable() && attempt < ATTEMPTS => {
+                (_, Some(Written { report: Err(unreported), .. })) => return Err(unreported),
+                (Ok(()), None) => return Err(CycleError::NoAnswer { attempted: WRITING }),
+                (Err(CycleError::Nib { source, .. }), told) if source.is_retryable() && attempt < ATTEMPTS => {
                     // All was written or nothing, so one row tells, and nobody else writes devices.
                     let in_doubt = matches!(source, NibError::MaybeCommitted { .. });
-                    doubtful = row.filter(|_| in_doubt).map(|row| (row, begun));
+                    doubtful = told.filter(|_| in_doubt).map(|written| (written, begun));
                     self.back_off(attempt).await;
                 }
-                Err(error) => {
+                (Err(error), _) => {
                     if matches!(&error, CycleError::Nib { source: NibError::Conflict { .. }, .. }) {
                         self.record(EventType::DiscoveryWriteConflict, &error).await;
                     }
@@ -153,23 +136,40 @@ impl CycleInput {
         Ok(report)
     }
 
+    /// What is to be written, made while it is written, and afterwards what was decided.
+    fn decision(
+        &self,
+        table: DeviceTable,
+        seen: Arc<Seen>,
+        report: CycleReport,
+    ) -> (Source, oneshot::Receiver<Written>) {
+        let (tell, told) = oneshot::channel();
+        let decider = Decider::new(self.settings.clone(), Arc::clone(&self.clock), self.started, report);
+        let source = Source::new(move |sink| {
+            let known = table.devices.into_iter().map(|(device, facts)| KnownDevice { device, facts }).collect();
+            let (written, flow) = decider.run(known, table.next, &seen, sink);
+            // Who asked may be gone.
+            let _told = tell.send(written);
+            flow
+        });
+        (source, told)
+    }
+
     fn took(&self) -> Duration {
         self.clock.elapsed().saturating_sub(self.started)
     }
 
     /// Notes how long the cycle took so far, and whether that is too long.
     fn measure(&self, report: &mut CycleReport) {
-        let took = self.took();
-        report.duration_ms = millis(took);
-        report.too_long = too_long(took, self.settings.policy.interval);
+        measure(report, self.took(), &self.settings);
     }
 
     async fn load(&self) -> Result<DeviceTable, CycleError> {
         ask(&self.devices, LoadDevices, "to read what is known").await
     }
 
-    async fn commit(&self, changes: Vec<Change>) -> Result<(), CycleError> {
-        ask(&self.commits, Commit(changes), "to write what was found").await.map(drop)
+    async fn commit(&self, source: Source) -> Result<(), CycleError> {
+        ask(&self.commits, CommitFrom(source), WRITING).await.map(drop)
     }
 
     /// 50, 100, 200 ms, each up to half longer.
@@ -181,7 +181,7 @@ impl CycleInput {
     /// Keeps the record of a cycle that changed nothing. That it could not be kept is for the log:
     /// the failure itself is what the caller must hear of.
     async fn record(&self, event_type: EventType, error: &CycleError) {
-        if let Err(unwritten) = self.commit(vec![self.event(event_type, error)]).await {
+        if let Err(unwritten) = self.commit(Source::of(vec![self.event(event_type, error)])).await {
             tracing::error!(error = %causes(&unwritten), "a failed cycle could not be recorded");
         }
     }
@@ -206,23 +206,5 @@ where
     match tokio::time::timeout(REQUEST_DEADLINE, nib.send(message)).await {
         Ok(Ok(answer)) => answer.map_err(|source| CycleError::Nib { attempted, source }),
         Ok(Err(_)) | Err(_) => Err(CycleError::NoAnswer { attempted }),
-    }
-}
-
-/// The device that a change takes away.
-fn removed(change: &Change) -> Option<DeviceId> {
-    match change {
-        Change::RemoveDevice { id, .. } => Some(*id),
-        _ => None,
-    }
-}
-
-/// The row that a change of a device leaves behind.
-fn row_after(change: &Change) -> Option<(DeviceId, Version)> {
-    match change {
-        Change::InsertDevice(device) => Some((device.id, device.version)),
-        Change::UpdateDevice(device) => Some((device.id, device.version.next())),
-        Change::TouchDevice { id, version, .. } => Some((*id, version.next())),
-        _ => None,
     }
 }

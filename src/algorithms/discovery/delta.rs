@@ -6,6 +6,7 @@ pub(in crate::algorithms) mod row;
 
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
+use std::ops::ControlFlow;
 
 use serde_json::json;
 
@@ -103,19 +104,63 @@ pub struct Delta {
 /// * What one protocol did not tell this time does not erase what another cycle learnt.
 pub fn decide(known: &[KnownDevice], next: DeviceId, seen: &[DeviceObservation], context: &Context<'_>) -> Delta {
     let mut delta = Delta::default();
+    // Nothing breaks it off.
+    let _whole = compare(known, next, seen, context, &mut delta, &mut |_| ControlFlow::Continue(()));
+    delta
+}
+
+/// Changes that [`decide_in_batches`] hands over at once, about: some hundred kilobytes.
+pub const BATCH: usize = 1_000;
+
+/// As [`decide`], but hands the changes over in batches instead of keeping them all. The changes of a
+/// device are in one batch.
+///
+/// # Errors
+/// [`ControlFlow::Break`] when the taker broke it off.
+pub fn decide_in_batches(
+    known: &[KnownDevice],
+    next: DeviceId,
+    seen: &[DeviceObservation],
+    context: &Context<'_>,
+    take: &mut dyn FnMut(&[Change]) -> ControlFlow<()>,
+) -> ControlFlow<(), DeltaCounts> {
+    let mut delta = Delta::default();
+    compare(known, next, seen, context, &mut delta, &mut |changes| {
+        if changes.len() < BATCH {
+            return ControlFlow::Continue(());
+        }
+        let taken = take(changes);
+        changes.clear();
+        taken
+    })?;
+    take(&delta.changes)?;
+    ControlFlow::Continue(delta.counts)
+}
+
+/// Compares, and lets `pass` look at the changes after each device.
+fn compare(
+    known: &[KnownDevice],
+    next: DeviceId,
+    seen: &[DeviceObservation],
+    context: &Context<'_>,
+    delta: &mut Delta,
+    pass: &mut dyn FnMut(&mut Vec<Change>) -> ControlFlow<()>,
+) -> ControlFlow<()> {
     let owners = owners(seen);
     let matched = identify(known, seen);
     for one in known.iter().filter(|one| !matched.retired.contains(&one.device.id)) {
         let merged = matched.merged.get(&one.device.id).map(Vec::as_slice).unwrap_or_default();
         match matched.seen.get(&one.device.id) {
-            Some(observation) => row::seen(one, merged, observation, &owners, context, &mut delta),
-            None => row::unseen(one, &owners, context, &mut delta),
+            Some(observation) => row::seen(one, merged, observation, &owners, context, delta),
+            None => row::unseen(one, &owners, context, delta),
         }
+        pass(&mut delta.changes)?;
     }
     let mut newcomers = matched.newcomers;
     newcomers.sort_by_key(|one| (one.addresses.first().copied(), one.mac.is_none(), one.mac));
     for (number, observation) in (next.number()..).zip(&newcomers) {
-        row::new(DeviceId::from_number(number), observation, context, &mut delta);
+        row::new(DeviceId::from_number(number), observation, context, delta);
+        pass(&mut delta.changes)?;
     }
     for (address, macs) in disputed(&owners) {
         if !known_dispute(known, address, macs) {
@@ -123,7 +168,7 @@ pub fn decide(known: &[KnownDevice], next: DeviceId, seen: &[DeviceObservation],
             delta.changes.push(context.event(EventType::AnomalyDuplicateAddress, address.to_string(), payload));
         }
     }
-    delta
+    ControlFlow::Continue(())
 }
 
 /// A dispute is told once: it is known when all of its parties were already known to have the address.
