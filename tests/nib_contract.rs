@@ -2,6 +2,8 @@
 
 #[path = "nib_contract/backends.rs"]
 mod backends;
+#[path = "nib_contract/batches.rs"]
+mod batches;
 #[path = "nib_contract/commits.rs"]
 mod commits;
 #[path = "nib_contract/devices.rs"]
@@ -179,11 +181,21 @@ contract! {
         a_version_that_cannot_be_counted_is_refused,
         policies_come_by_pages,
         of_many_that_race_to_set_a_version_exactly_one_does;
+    batches:
+        batches_are_one_commit,
+        a_later_batch_builds_upon_those_before_it,
+        a_refusal_in_a_later_batch_undoes_all_and_stops_the_source,
+        a_refusal_that_the_source_passes_over_stays_one,
+        a_source_that_gives_up_leaves_nothing,
+        a_panic_of_the_source_leaves_nothing,
+        nobody_sees_a_batch_before_the_last,
+        a_lost_race_is_a_conflict_in_whichever_batch;
     log:
         a_log_that_is_not_open_has_no_tree,
         an_event_is_sealed_in_its_commit,
         a_commit_without_events_leaves_the_tree,
         a_refused_commit_leaves_the_tree_as_it_was,
+        the_events_of_all_batches_are_sealed_in_their_order_or_none_is,
         what_was_before_is_sealed_when_the_log_opens,
         what_is_stored_of_the_tree_is_that_of_one_built_anew,
         proofs_are_built_from_what_is_stored,

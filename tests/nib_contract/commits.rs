@@ -14,7 +14,7 @@ use pdsno::nib::{Change, Committed, EventQuery, NibError, Row};
 use crate::backends::{Nib, conflict, not_found, numbers, position};
 use crate::samples::{NOW, append, at, device, id, insert, mac};
 
-fn fact(number: u32) -> Change {
+pub fn fact(number: u32) -> Change {
     Change::PutFact(FactRow {
         device: id(number),
         fact: Fact::SnmpUptime(SnmpUptime { uptime_seconds: 1 }),

@@ -9,12 +9,12 @@ use pdsno::domain::event::{EventSeq, NewEvent};
 use pdsno::domain::log::{Edge, Evidence, HeadKind, LogChange, StoredHead};
 use pdsno::domain::origin::Origin;
 use pdsno::domain::tree::TreeHead;
-use pdsno::nib::{Change, NibError, Row};
+use pdsno::nib::{Change, NibError, Row, Source};
 use pdsno::wire::entry;
 use serde_json::{Value, json};
 
 use crate::backends::{Nib, invalid, not_found};
-use crate::samples::{NOW, append, at, device, discovered, insert};
+use crate::samples::{NOW, append, at, device, discovered, id, insert};
 use crate::sealers::{checked, origin, sealer, sealer_of};
 
 /// A NIB whose log is open, with the entry of its first event.
@@ -75,6 +75,27 @@ pub fn a_refused_commit_leaves_the_tree_as_it_was(nib: Nib) {
     assert_eq!(answers.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true]);
     assert_eq!(edge(&nib).size, 4);
     assert_eq!(checked(nib.reader.as_ref(), &[1], Whole), Ok(0..4));
+}
+
+pub fn the_events_of_all_batches_are_sealed_in_their_order_or_none_is(nib: Nib) {
+    let mut nib = open(nib);
+    let batches = |last: Vec<Change>| {
+        Source::new(move |sink| {
+            let long = (1..=300).map(append).collect::<Vec<_>>();
+            [long, vec![insert(1)], vec![append(301)], last].iter().try_for_each(|batch| sink(batch))
+        })
+    };
+    let before = edge(&nib);
+    not_found(nib.store.commit_from(batches(vec![append(302), Change::UpdateDevice(device(7))])));
+    assert_eq!((edge(&nib), hashes(&nib, 0).len()), (before, 1));
+
+    nib.store.commit_from(batches(vec![append(302)])).unwrap();
+    nib.write([append(303)]);
+    assert_eq!(edge(&nib).size, 304);
+    assert_eq!(checked(nib.reader.as_ref(), &[1], Whole), Ok(0..304));
+    let entries = nib.reader.entries(EventSeq::from_number(1), 400).unwrap();
+    let subjects = entries.iter().map(|stored| entry::decode(&stored.sealed.body).unwrap().subject);
+    assert!(subjects.eq((1..=303).map(|number| id(number).to_string())));
 }
 
 pub fn what_was_before_is_sealed_when_the_log_opens(mut nib: Nib) {

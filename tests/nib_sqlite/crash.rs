@@ -2,13 +2,14 @@
 
 use std::env;
 use std::io::{BufRead, BufReader, Write};
+use std::ops::ControlFlow;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use pdsno::domain::event::EventSeq;
+use pdsno::domain::event::{EventSeq, NewEvent};
 use pdsno::nib::sqlite::{OpenMode, SqliteNib, SqliteReader, check};
-use pdsno::nib::{EventQuery, NibReader, NibStore};
+use pdsno::nib::{Change, EventQuery, NibReader, NibStore, Source};
 
 use crate::samples::{append, id, insert};
 use crate::scene::Scene;
@@ -73,4 +74,70 @@ fn every_acknowledged_commit_survives_a_kill() {
     let query = EventQuery { limit: usize::MAX, from: EventSeq::from_number(1), ..EventQuery::default() };
     let events = nib.reader().unwrap().events(&query).unwrap();
     assert!((1..).zip(&events).all(|(number, event)| event.subject == id(number).to_string()));
+}
+
+/// Set in the process that is to be killed in the middle of a commit: the NIB, and after how many batches.
+const HALFWAY: [&str; 2] = ["PDSNO_TEST_CRASH_HALFWAY_NIB", "PDSNO_TEST_CRASH_BATCHES"];
+
+/// Hands over so many batches of a commit, says when they have been taken, and waits for its end.
+fn commit_batches_until_killed(path: &Path, batches: u32) -> ! {
+    let mut nib = SqliteNib::open(path, OpenMode::Current).unwrap();
+    let first = nib.reader().unwrap().next_device().unwrap().number();
+    let source = Source::new(move |sink| {
+        (0..batches).try_for_each(|batch| {
+            let begin = first + batch * 500;
+            let changes: Vec<Change> =
+                (begin..begin + 500).flat_map(|number| [insert(number), bulky(number)]).collect();
+            sink(&changes)
+        })?;
+        let mut output = std::io::stdout();
+        writeln!(output, "\ntaken").unwrap();
+        output.flush().unwrap();
+        std::io::stdin().read_line(&mut String::new()).unwrap();
+        ControlFlow::Continue(())
+    });
+    panic!("it ended: {:?}", nib.commit_from(source))
+}
+
+/// An event of some 4 KiB.
+fn bulky(number: u32) -> Change {
+    match append(number) {
+        Change::Append(event) => {
+            Change::Append(NewEvent { payload: serde_json::json!({ "text": "x".repeat(4_096) }), ..event })
+        }
+        other => other,
+    }
+}
+
+#[test]
+fn a_kill_between_batches_leaves_nothing_of_them() {
+    if let [Some(path), Some(batches)] = HALFWAY.map(env::var_os) {
+        commit_batches_until_killed(Path::new(&path), batches.to_str().unwrap().parse().unwrap());
+    }
+    let scene = Scene::new();
+    SqliteNib::open(&scene.path, OpenMode::Current).unwrap().commit(&[insert(1), append(1)]).unwrap();
+    // The cache holds 16 MiB: some of them are killed with pages of theirs in the log, some without.
+    for batches in [1, 3, 12, 20_u32] {
+        let mut victim = Command::new(env::current_exe().unwrap())
+            .args(["--exact", "crash::a_kill_between_batches_leaves_nothing_of_them", "--nocapture"])
+            .env(HALFWAY[0], &scene.path)
+            .env(HALFWAY[1], batches.to_string())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(victim.stdout.take().unwrap()).lines();
+        assert!(lines.any(|line| line.unwrap() == "taken"), "it ended before it was killed");
+        // Who looks meanwhile sees nothing of it, either.
+        assert_eq!(SqliteReader::open(&scene.path).unwrap().next_event().unwrap(), EventSeq::from_number(2));
+        let log = std::fs::metadata(scene.path.with_extension("sqlite-wal")).unwrap().len();
+        assert_eq!(log > 1 << 20, batches > 10, "{log} octets of log after {batches} batches");
+        victim.kill().unwrap();
+        assert_eq!(victim.wait().unwrap().signal(), Some(9));
+        let report = check(&scene.path).unwrap();
+        assert!(report.is_sound(), "{:?}", report.problems);
+        assert_eq!((report.devices, report.events), (1, 2));
+    }
+    let mut nib = SqliteNib::open(&scene.path, OpenMode::Current).unwrap();
+    nib.commit(&[insert(2), append(2)]).unwrap();
 }
