@@ -40,7 +40,7 @@ use self::access::Desk;
 use self::cookie::Cookie;
 use self::host::{Asked, Host};
 pub use self::kernel::DeliveryError;
-use self::lane::{Lane, Waiting};
+use self::lane::{Lane, Loss, Waiting};
 use self::way::{KernelWay, Way};
 use crate::algorithms::discovery::credentials::PreparedCredential;
 use crate::algorithms::discovery::observation::HostObservation;
@@ -150,6 +150,7 @@ pub struct LinkSweep {
     resolution: Lane,
     echo: Lane,
     snmp: Lane,
+    loss: Loss,
     desk: Desk,
     echo_id: u16,
     cookie: Cookie,
@@ -160,6 +161,13 @@ pub struct LinkSweep {
 /// Claims to a disputed address that are kept; a host that answers for everything is one line, not
 /// sixty thousand.
 const MOST_DISPUTES: usize = 256;
+
+/// Of those who would answer for an address so many may be taken for silent: one in a /16 is one too
+/// many.
+const DOUBT: f64 = 1e-5;
+
+/// Of those who are known to be alive, and are asked several questions, fewer.
+const DOUBT_OF_THE_LIVING: f64 = 1e-6;
 
 /// Of each so many packets one belongs to a conversation while addresses are still being asked: the
 /// silence of the last address asked is what a sweep waits for longest, so addresses go first.
@@ -207,6 +215,7 @@ impl LinkSweep {
             resolution,
             echo: Lane::new(&settings.probing),
             snmp: Lane::new(&settings.probing),
+            loss: Loss::default(),
             desk: Desk::new(Arc::clone(&settings.credentials), random.u64(..)),
             echo_id: random.u16(..),
             cookie,
@@ -326,6 +335,9 @@ impl LinkSweep {
 
     /// Queues again who has not answered in time, and gives up who has not answered the last attempt.
     fn expire(&mut self, now: Duration) {
+        self.resolution.reckon_with(&self.loss, DOUBT);
+        self.echo.reckon_with(&self.loss, DOUBT_OF_THE_LIVING);
+        self.snmp.reckon_with(&self.loss, DOUBT_OF_THE_LIVING);
         loop {
             let targets = &self.targets;
             let known = |waiting: &Waiting| {

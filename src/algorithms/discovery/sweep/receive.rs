@@ -108,6 +108,9 @@ impl LinkSweep {
         }
         target.host = Some(place);
         self.resolution.answered(sent_at, now);
+        if answers {
+            self.loss.answered(target.attempts);
+        }
         let wants = |protocol| self.settings.protocols.contains(&protocol);
         let asked = |wanted| if wanted { Asked::Open } else { Asked::No };
         let tries = if wants(Protocol::Snmp) { self.desk.tries(address) } else { Vec::new() };
