@@ -214,6 +214,9 @@ const QUEUE_STUCK: Duration = Duration::from_secs(5);
 /// Frames read from a link, or datagrams, before it is looked at what is to be sent and whether to
 /// end: a link that is flooded must not hold the sweep up.
 const AT_ONCE: usize = 1_024;
+/// Frames that leave before it is looked at what came: a quarter of what is read then, for a receive
+/// buffer holds but some hundred frames, and what overflows it has to be asked for again.
+const SENT_AT_ONCE: usize = 256;
 /// Longer than any frame of an Ethernet with ordinary MTU; what is cut would not have been an answer.
 const FRAME: usize = 2_048;
 /// The longest UDP datagram.
@@ -321,7 +324,7 @@ impl Lane {
 
     /// Sends all that may leave now; tells until when nothing is to be sent, `None` at the end.
     fn send(&mut self, place: usize, now: Duration, carrier: &mut impl Carrier) -> Option<Duration> {
-        loop {
+        for _ in 0..SENT_AT_ONCE {
             let (step, since) = match self.held {
                 Some((step, since)) => (step, Some(since)),
                 None => (self.sweep.next(now, &mut self.frame), None),
@@ -352,6 +355,7 @@ impl Lane {
                 Err(error) => self.fail(text(&error)),
             }
         }
+        Some(now)
     }
 }
 
