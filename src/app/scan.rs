@@ -116,7 +116,7 @@ fn store(
     clock: &Arc<dyn Clock>,
 ) -> Result<(Box<dyn NibStore>, Option<DataFolder>), Failure> {
     if !save {
-        return Ok((Box::new(MemoryNib::new()), None));
+        return Ok((Box::new(MemoryNib::for_rows()), None));
     }
     let (store, folder) = open_nib(&config.nib, &actor(config), clock.now())?;
     Ok((Box::new(store), Some(folder)))
