@@ -31,7 +31,8 @@ pub struct DiscoveryPolicy {
 pub struct Probing {
     /// Packets a second on one interface; at least 1.
     pub rate: u32,
-    /// Attempts before silence is believed; 1 to 10.
+    /// Attempts before silence is believed; 1 to 10. A link that is seen to lose packets gets up to three
+    /// more, unless there is to be but one.
     pub attempts: u8,
     /// The longest wait for a reply to one packet.
     pub timeout: Duration,

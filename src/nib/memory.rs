@@ -291,3 +291,29 @@ impl NibReader for MemoryReader {
         Ok(self.state().next_event())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::event::NewEvent;
+    use crate::domain::time::Timestamp;
+
+    #[test]
+    fn a_nib_for_rows_keeps_that_there_was_an_event_and_not_what_it_said() {
+        let event = Change::Append(NewEvent {
+            event_type: EventType::ControllerStarted,
+            actor: "standalone".to_owned(),
+            subject: "it".to_owned(),
+            timestamp: Timestamp::from_millis(0),
+            payload: serde_json::json!({ "much": "text" }),
+        });
+        let said = |mut nib: MemoryNib| {
+            nib.commit(std::slice::from_ref(&event)).unwrap();
+            let reader = nib.reader().unwrap();
+            assert_eq!(reader.next_event().unwrap(), EventSeq::from_number(1));
+            reader.events(&EventQuery::default()).unwrap().remove(0).payload
+        };
+        assert_eq!(said(MemoryNib::for_rows()), serde_json::json!({}));
+        assert_eq!(said(MemoryNib::new()), serde_json::json!({ "much": "text" }));
+    }
+}

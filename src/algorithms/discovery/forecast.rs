@@ -5,7 +5,8 @@
 //! there. In the third everything is as slow as it can be: each address answers the last packet that
 //! could still find it, is silent to every echo, and has an agent that answers last packets only.
 //! What a sweep sends lies between the cheaper one of the first two and the third, unless an agent has
-//! more than [`ASSUMED_ROWS`] to tell.
+//! more than [`ASSUMED_ROWS`] to tell, or the link loses so many packets that the sweep asks more often than
+//! policy says.
 
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
