@@ -140,7 +140,7 @@ impl Stage {
         sweep_clock: Arc<HandClock>,
         clock: Arc<dyn Clock>,
         devices: Recipient<LoadDevices>,
-        commits: Recipient<Commit>,
+        commits: Recipient<CommitFrom>,
         reader: Box<dyn NibReader>,
     ) -> Self {
         let shared = Arc::clone(script);

@@ -57,6 +57,7 @@ impl LinkSweep {
             return;
         }
         let sent_at = (sequence + 1 == u16::from(target.attempts)).then_some(target.asked_at);
+        self.loss.answered(target.attempts);
         self.greet(now, position, source, None, sent_at);
     }
 

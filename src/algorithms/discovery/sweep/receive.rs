@@ -80,6 +80,9 @@ impl LinkSweep {
         }
         // A host that answers twice to two requests does not tell which it answers (Karn).
         let sent_at = (answers && target.attempts == 1).then_some(target.asked_at);
+        if answers {
+            self.loss.answered(target.attempts);
+        }
         self.greet(now, position, address, Some(mac), sent_at);
     }
 
@@ -108,9 +111,6 @@ impl LinkSweep {
         }
         target.host = Some(place);
         self.resolution.answered(sent_at, now);
-        if answers {
-            self.loss.answered(target.attempts);
-        }
         let wants = |protocol| self.settings.protocols.contains(&protocol);
         let asked = |wanted| if wanted { Asked::Open } else { Asked::No };
         let tries = if wants(Protocol::Snmp) { self.desk.tries(address) } else { Vec::new() };
