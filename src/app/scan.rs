@@ -67,8 +67,8 @@ pub fn scan(
     privileges::drop_all().map_err(Failure::failed)?;
     System::new().block_on(async {
         let mut signals = EndSignals::new().map_err(Failure::failed)?;
-        let controller =
-            LocalController::start(config, settings, nib, carrier, clock).await.map_err(Failure::Failed)?;
+        let started = LocalController::start(config, settings, nib, carrier, clock);
+        let controller = signals.during(started).await.map_err(Failure::Failed)?;
         let (cycle, interrupted) = tokio::select! {
             ended = run(&controller, &mut signals) => ended,
             never = watch(&controller.progress, show) => match never {},
@@ -76,7 +76,7 @@ pub fn scan(
         let result = result(cycle, reader.as_ref(), save).map(|result| ScanResult { interrupted, ..result });
         // The writer closes the file last, and so leaves nothing beside it.
         drop(reader);
-        controller.stop(DRAIN, None).await.map_err(Failure::Failed)?;
+        signals.during(controller.stop(DRAIN, None)).await.map_err(Failure::Failed)?;
         result
     })
 }
@@ -94,10 +94,7 @@ async fn run(controller: &LocalController, signals: &mut EndSignals) -> (anyhow:
         let late = || anyhow!("what was found was not written within {} s", DRAIN.as_secs());
         tokio::time::timeout(DRAIN, cycle).await.map_err(|_| late())?
     };
-    tokio::select! {
-        ended = ended => (ended, Some(signal)),
-        never = signals.second() => match never {},
-    }
+    (signals.during(ended).await, Some(signal))
 }
 
 /// What a cycle that has ended comes to.

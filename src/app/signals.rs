@@ -1,5 +1,6 @@
 //! The signals that a daemon listens to.
 
+use std::pin::pin;
 use std::process::exit;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -20,6 +21,15 @@ pub enum Asked {
 pub struct EndSignals {
     terminate: Signal,
     interrupt: Signal,
+    first: First,
+}
+
+/// The first signal, after which there is only a second one.
+enum First {
+    Awaited,
+    /// It came while something went on that it cannot end.
+    Held(i32),
+    Told,
 }
 
 impl EndSignals {
@@ -28,21 +38,47 @@ impl EndSignals {
     /// # Errors
     /// When the system does not allow it.
     pub fn new() -> std::io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        let (terminate, interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        Ok(Self { terminate, interrupt, first: First::Awaited })
     }
 
     /// Waits for the next one, and tells its number.
     pub async fn next(&mut self) -> i32 {
+        let signal = match self.first {
+            First::Held(signal) => signal,
+            First::Awaited | First::Told => self.come().await,
+        };
+        self.first = First::Told;
+        signal
+    }
+
+    async fn come(&mut self) -> i32 {
         tokio::select! {
             _ = self.terminate.recv() => libc::SIGTERM,
             _ = self.interrupt.recv() => libc::SIGINT,
         }
     }
 
+    /// Sees work to its end that no first signal breaks off: [`EndSignals::next`] tells it afterwards. A
+    /// second one ends the process at once.
+    pub async fn during<T>(&mut self, work: impl Future<Output = T>) -> T {
+        let mut work = pin!(work);
+        if matches!(self.first, First::Awaited) {
+            tokio::select! {
+                done = &mut work => return done,
+                signal = self.come() => self.first = First::Held(signal),
+            }
+        }
+        tokio::select! {
+            done = work => done,
+            never = self.second() => never,
+        }
+    }
+
     /// Ends the process at once when it is asked to end again.
     #[expect(clippy::disallowed_methods, reason = "who signals twice does not want to wait for what is in hand")]
     pub async fn second(&mut self) -> ! {
-        let signal = self.next().await;
+        let signal = self.come().await;
         warn!(signal, "second signal: ending at once");
         exit(128 + signal)
     }

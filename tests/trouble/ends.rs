@@ -48,7 +48,7 @@ fn a_second_signal_ends_a_scan_at_once() -> Tested {
     site.scan()?;
     let mut sql = rusqlite::Connection::open(site.data().join("pdsno.db"))?;
     let mut scan = site.program(&["scan", SUBNET, "--probe-rate", "1", "--save", "--data-dir"]);
-    let mut scan = scan.arg(site.data()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
+    let scan = scan.arg(site.data()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
     let program = site.lab.program_of(&scan)?;
     let catches = |program: Pid| -> Tested<bool> {
         let status = fs::read_to_string(format!("/proc/{program}/status"))?;
@@ -65,7 +65,8 @@ fn a_second_signal_ends_a_scan_at_once() -> Tested {
     assert!(!ends_within(scan.id(), Duration::from_millis(500)), "it waits for the NIB");
     let asked = Instant::now();
     kill_process(program, Signal::INT)?;
-    assert_eq!(scan.wait()?.code(), Some(130));
+    let ended = scan.wait_with_output()?;
+    assert_eq!(ended.status.code(), Some(130), "{}", String::from_utf8_lossy(&ended.stderr));
     assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
     drop(lock);
     drop(sql);
