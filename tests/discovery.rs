@@ -18,6 +18,8 @@ mod found;
 mod interrupted;
 #[path = "discovery/named_subnet.rs"]
 mod named_subnet;
+#[path = "discovery/neighbours.rs"]
+mod neighbours;
 #[path = "discovery/output.rs"]
 mod output;
 #[path = "discovery/plan.rs"]

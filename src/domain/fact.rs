@@ -259,9 +259,10 @@ named!(NeighbourProtocol, NeighbourProtocolError, "neighbour protocol", Lldp => 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Neighbour {
-    /// Who says so.
+    /// The protocol whose table says so. An agent may show there whom it heard by another one, as lldpd shows
+    /// those who speak CDP.
     pub protocol: NeighbourProtocol,
-    /// This device's port: its name, or its number where it has none.
+    /// This device's port: its name, else its address, else its number.
     pub local_port: String,
     /// What identifies the other device: a MAC address, an IP address or a name.
     pub chassis: Option<String>,

@@ -157,10 +157,12 @@ folder_of() { # HOST, or one behind the router
 }
 
 start_agent() { # HOST
-    local folder
+    local folder modules=$AGENT_MODULES
     folder=$(folder_of "$1")
+    # Of a device that has more to tell.
+    [[ ! -e $folder/modules ]] || modules+=,$(<"$folder/modules")
     MIBS='' SNMPCONFPATH=$folder SNMP_PERSISTENT_DIR=$folder/state \
-        nsenter --net="/run/netns/$1" setsid snmpd -f -C -c "$folder/agent.conf" -I "$AGENT_MODULES" -LF 3 "$folder/agent.log" \
+        nsenter --net="/run/netns/$1" setsid snmpd -f -C -c "$folder/agent.conf" -I "$modules" -LF 3 "$folder/agent.log" \
         </dev/null >/dev/null 2>&1 &
     echo $! >"$folder/agent.pid"
     disown # its end is looked up, not told by the shell

@@ -20,6 +20,18 @@ pub(super) struct LocalPort {
     description: Option<String>,
 }
 
+impl LocalPort {
+    /// What people call it. Agents that identify a port by an address, as lldpd does, describe it by its name.
+    fn name(&self) -> Option<String> {
+        let identifier = || identifier(&PORT, self.kind, &self.id);
+        if [PORT.mac, PORT.address].contains(&self.kind) {
+            self.description.clone().or_else(identifier)
+        } else {
+            identifier().or_else(|| self.description.clone())
+        }
+    }
+}
+
 /// The columns of `lldpLocPortTable`, by the port's number.
 pub(super) static LOCAL_PORTS: Columns<LocalPort> = &[
     (mib::LLDP_LOC_PORT_ID_SUBTYPE, |row, value| row.kind = number(value).unwrap_or(0)),
@@ -76,10 +88,7 @@ fn bounded(value: &Value) -> Vec<u8> {
 pub(super) fn of_lldp(rows: &BTreeMap<Index, Remote>, ports: &BTreeMap<Index, LocalPort>) -> Vec<Neighbour> {
     let neighbour = |(index, row): (&Index, &Remote)| {
         let [_, local, _] = **index else { return None };
-        let port = ports.get(&[local][..]);
-        let local_port = port
-            .and_then(|port| identifier(&PORT, port.kind, &port.id).or_else(|| port.description.clone()))
-            .unwrap_or_else(|| local.to_string());
+        let local_port = ports.get(&[local][..]).and_then(LocalPort::name).unwrap_or_else(|| local.to_string());
         Some(Neighbour {
             protocol: NeighbourProtocol::Lldp,
             local_port,
@@ -180,6 +189,25 @@ mod tests {
                 ("eth2", Some("00:1b:54:00:00:01"), Some("Gi0/1"), None),
             ]
         );
+    }
+
+    #[test]
+    fn a_port_that_is_identified_by_an_address_is_called_by_its_description() {
+        let mac = vec![0, 0x1b, 0x54, 0, 0, 9];
+        let port = |kind, id: &[u8], description: Option<&str>| LocalPort {
+            kind,
+            id: id.to_vec(),
+            description: description.map(str::to_owned),
+        };
+        for (port, name) in [
+            (port(3, &mac, Some("eth2")), Some("eth2")),
+            (port(3, &mac, None), Some("00:1b:54:00:00:09")),
+            (port(5, b"Gi0/1", Some("uplink")), Some("Gi0/1")),
+            (port(5, b"", Some("uplink")), Some("uplink")),
+            (port(3, b"", None), None),
+        ] {
+            assert_eq!(port.name().as_deref(), name);
+        }
     }
 
     #[test]
