@@ -3,8 +3,8 @@
 #
 #   tests/install_packages.sh tests | bench | setcap
 #
-# Nothing is asked of apt when nothing is missing. snmpd comes with a system service; the lab runs its
-# own agents, so that service is neither started nor enabled here.
+# Nothing is asked of apt when nothing is missing. snmpd and lldpd come with a system service; the lab runs
+# its own, so those services are neither started nor enabled here.
 set -euo pipefail
 PATH=$PATH:/usr/sbin:/sbin
 
@@ -12,10 +12,11 @@ PATH=$PATH:/usr/sbin:/sbin
 readonly FOR_TESTS=(
     cc:gcc ip:iproute2 bridge:iproute2 unshare:util-linux setpriv:util-linux
     snmpd:snmpd snmpget:snmp ping:iputils-ping curl:curl
-    make:make systemd-analyze:systemd man:man-db
+    make:make systemd-analyze:systemd man:man-db lldpd:lldpd setcap:libcap2-bin
 )
 readonly FOR_BENCH=("${FOR_TESTS[@]}" nmap:nmap arp-scan:arp-scan fping:fping
     zmap:zmap masscan:masscan)
+readonly WITH_SERVICE=(snmpd lldpd)
 
 case ${1-} in
     tests) wanted=("${FOR_TESTS[@]}") ;;
@@ -50,12 +51,16 @@ else
 fi
 
 echo "installing for $wanted_by: ${packages[*]}" >&2
+services=()
+for service in "${WITH_SERVICE[@]}"; do
+    [[ " ${packages[*]} " != *" $service "* ]] || services+=("$service")
+done
 readonly POLICY=/usr/sbin/policy-rc.d
 own_policy=no
 forget_policy() {
     [[ $own_policy == no ]] || "${as_root[@]}" rm -f "$POLICY"
 }
-if [[ " ${packages[*]} " == *' snmpd '* && ! -e $POLICY ]]; then
+if ((${#services[@]})) && [[ ! -e $POLICY ]]; then
     # Debian asks this script before a package starts its service; 101 says no.
     trap forget_policy EXIT
     own_policy=yes
@@ -65,14 +70,14 @@ fi
 "${as_root[@]}" apt-get -q update || by_hand "apt-get update failed"
 "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qy install --no-install-recommends "${packages[@]}" ||
     by_hand "apt-get install failed"
-if [[ " ${packages[*]} " == *' snmpd '* ]]; then
+for service in "${services[@]}"; do
     # Nor at the next boot.
     if command -v systemctl >/dev/null; then
-        "${as_root[@]}" systemctl --quiet disable snmpd
+        "${as_root[@]}" systemctl --quiet disable "$service"
         # A policy of this machine's own may have let it start.
-        [[ ! -d /run/systemd/system ]] || "${as_root[@]}" systemctl stop snmpd
+        [[ ! -d /run/systemd/system ]] || "${as_root[@]}" systemctl stop "$service"
     else
-        "${as_root[@]}" update-rc.d snmpd disable
+        "${as_root[@]}" update-rc.d "$service" disable
     fi
-    echo "the system's snmpd service was left off; 'systemctl enable --now snmpd' starts it" >&2
-fi
+    echo "the system's $service service was left off; 'systemctl enable --now $service' starts it" >&2
+done
