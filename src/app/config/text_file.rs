@@ -17,9 +17,9 @@ pub enum FileError {
     /// A folder.
     #[error("it is a directory, not a file")]
     Directory,
-    /// The system refused.
-    #[error("it cannot be read")]
-    Unreadable(#[source] io::Error),
+    /// The system refused; why is in the text, as a problem of a configuration is told by its text alone.
+    #[error("it cannot be read: {0}")]
+    Unreadable(io::Error),
     /// Larger than what can be meant.
     #[error("it is larger than {} KiB", LIMIT / 1024)]
     TooLarge,
