@@ -2,6 +2,8 @@
 //! and nothing that must stay secret.
 
 mod archive;
+mod log;
+mod started;
 
 use std::collections::VecDeque;
 use std::path::Path;
@@ -27,14 +29,16 @@ use crate::nib::sqlite::engine_version;
 use crate::southbound::interfaces::links;
 
 pub use crate::app::support::archive::Written;
+pub use crate::app::support::started::Started;
 
 /// How many of the last events are in a bundle, and among how many the last cycles are looked for.
 const EVENTS: u64 = 2_000;
 /// How many of the last cycles.
 const CYCLES: usize = 20;
 
-/// What the kernel tells about the network and about this process (proc(5)).
-const KERNEL: [(&str, &str); 5] = [
+/// What the system tells about itself (os-release(5)), the network and this process (proc(5)).
+const SYSTEM: [(&str, &str); 6] = [
+    ("os.txt", "/etc/os-release"),
     ("kernel.txt", "/proc/version"),
     ("routes.txt", "/proc/net/route"),
     ("neighbours.txt", "/proc/net/arp"),
@@ -44,8 +48,11 @@ const KERNEL: [(&str, &str); 5] = [
 
 /// What a bundle is made of.
 pub struct SupportOrder<'a> {
-    /// Where settings come from.
+    /// Where settings come from, and with them where the data folder is.
     pub sources: Sources,
+    /// What settings a controller that runs has, by what it was started with; `None` where that is no way to
+    /// start one.
+    pub of_controller: &'a dyn Fn(&Started) -> Option<Sources>,
     /// The controller that is meant; without a wish all of the data folder.
     pub controller: Option<&'a str>,
     /// When it is made.
@@ -67,8 +74,10 @@ pub fn write(order: &SupportOrder<'_>, target: &Path) -> Result<Written, Failure
     // Before anything is looked at: that may take a while.
     let file = archive::create(target)?;
     let mut bundle = Bundle { archive: Archive::new(order.at), secrets: Secrets::of(&loaded), problems: Vec::new() };
+    let process = places.iter().find_map(|(_, nib)| DataFolder::user(nib.data_dir())).and_then(|user| user.pid);
     bundle.of_program(order.at);
-    bundle.of_configuration(&loaded, refused.as_ref());
+    bundle.of_configuration(order, process, &loaded, refused.as_ref());
+    bundle.of_log(process);
     bundle.of_host();
     for (tier, nib) in &places {
         let folder = tier.map(|tier| format!("{tier}/")).unwrap_or_default();
@@ -167,8 +176,33 @@ impl Bundle {
         self.json("versions.json", versions);
     }
 
-    /// As `pdsno config show` tells it.
-    fn of_configuration(&mut self, loaded: &Loaded, refused: Option<&ConfigError>) {
+    /// As `pdsno config show` tells it: that of the controller that runs, unless a file is named.
+    fn of_configuration(
+        &mut self,
+        order: &SupportOrder<'_>,
+        process: Option<u32>,
+        own: &Loaded,
+        refused: Option<&ConfigError>,
+    ) {
+        let Some(process) = process.filter(|_| order.sources.file.is_none()) else {
+            return self.configuration("this command", own, refused);
+        };
+        let was_started = started::started(process).map_err(|error| error.to_string());
+        let sources = was_started.and_then(|how| (order.of_controller)(&how).ok_or("not a controller".to_owned()));
+        match sources.and_then(|sources| configuration(&sources).map_err(|error| format!("{error:#}"))) {
+            Ok((loaded, refused)) => {
+                self.secrets.0.extend(Secrets::of(&loaded).0);
+                self.configuration(&format!("process {process}"), &loaded, refused.as_ref());
+            }
+            Err(error) => {
+                self.configuration("this command", own, refused);
+                let why = format!("what process {process} was started with cannot be told: {error}");
+                self.problem("configuration.json", &why);
+            }
+        }
+    }
+
+    fn configuration(&mut self, of: &str, loaded: &Loaded, refused: Option<&ConfigError>) {
         if let Some(error) = refused {
             let problems: Vec<String> = match error.problems() {
                 [] => vec![error.to_string()],
@@ -184,8 +218,15 @@ impl Bundle {
         let keys: serde_json::Map<String, Value> = rows.iter().map(|one| (one.key.to_owned(), row(one))).collect();
         self.json(
             "configuration.json",
-            json!({ "keys": keys, "notes": loaded.notes(), "inactive": loaded.inactive() }),
+            json!({ "of": of, "keys": keys, "notes": loaded.notes(), "inactive": loaded.inactive() }),
         );
+    }
+
+    fn of_log(&mut self, process: Option<u32>) {
+        match log::last_lines(process) {
+            Ok(text) => self.archive.add("log.txt", self.secrets.hide(&text).as_bytes()),
+            Err(error) => self.problem("log.txt", &format!("{error:#}")),
+        }
     }
 
     fn of_host(&mut self) {
@@ -197,7 +238,7 @@ impl Bundle {
         };
         let interfaces: Vec<Value> = links().into_iter().map(interface).collect();
         self.json("interfaces.json", Value::Array(interfaces));
-        for (name, path) in KERNEL {
+        for (name, path) in SYSTEM {
             self.copy(name, Path::new(path));
         }
     }

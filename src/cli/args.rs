@@ -164,7 +164,7 @@ pub enum Command {
     /// Check or show the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
-    /// Pack what support needs into one file: state, last cycles and events, checks, and no secret
+    /// Pack what support needs into one file: state, last cycles and events, log, checks, and no secret
     SupportBundle(SupportBundleArgs),
     /// Print the manual page, or write those of all verbs into a folder
     #[command(after_help = "Examples:\n  pdsno man | man -l -\n  pdsno man /usr/local/share/man/man1")]
@@ -356,8 +356,9 @@ Examples:
   pdsno support-bundle
   pdsno support-bundle /tmp/pdsno-support.tar.gz --data-dir /var/lib/pdsno
 
-It works while a controller runs and while none does, also when the configuration is refused. The file is
-readable for its owner only. Exit codes: 0 written, 1 failed, 2 the file cannot be made or is there already.")]
+It works while a controller runs and while none does, also when the configuration is refused. Without
+--config it is the configuration that the controller was started with. The file is readable for its owner
+only. Exit codes: 0 written, 1 failed, 2 the file cannot be made or is there already.")]
 pub struct SupportBundleArgs {
     /// The file; it must not exist yet [default: pdsno-support-TIME.tar.gz in the present folder]
     #[arg(value_name = "FILE")]
