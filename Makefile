@@ -82,9 +82,9 @@ deny: ## Check licences, banned crates and sources (needs cargo-deny)
 	cargo deny check licenses bans sources
 	cargo deny --manifest-path tests/fuzz/Cargo.toml --config tests/fuzz/deny.toml check licenses bans sources
 
-setcap: release ## Let the program open raw sockets without root
+setcap: $(if $(filter target/release/pdsno,$(BINARY)),release) ## Let the program open raw sockets without root: BINARY=target/release/pdsno
 	tests/install_packages.sh setcap
-	$(if $(filter 0,$(shell id -u)),,sudo) setcap cap_net_raw+ep target/release/pdsno
+	$(if $(filter 0,$(shell id -u)),,sudo) setcap cap_net_raw+ep "$(BINARY)"
 
 vendor-table: ## Pack registry files of the IEEE into the vendor table: make vendor-table CSV="mam.csv oui.csv …"
 	cargo run --release --features vendor-table --bin pack_vendor_table -- src/algorithms/discovery/vendor/oui.bin $(CSV)

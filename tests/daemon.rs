@@ -23,3 +23,5 @@ mod noticed;
 mod reload;
 #[path = "daemon/served.rs"]
 mod served;
+#[path = "daemon/user.rs"]
+mod user;

@@ -1,23 +1,64 @@
 //! What a running daemon has: rights, threads, descriptors.
 
 use std::fs;
+use std::process::{Child, Stdio};
+use std::time::Instant;
 
+use rustix::process::Pid;
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::handle::{Daemon, quiet};
 use crate::lab::{Lab, LabPlan};
-use crate::program::Tested;
+use crate::program::{LIMIT, PDSNO, Tested, run, without_settings};
 
-/// A line of each thread's status (proc_pid_status(5)).
-fn of_each_thread(daemon: &Daemon, key: &str) -> Tested<Vec<String>> {
+/// A line of the status of each thread of a process (proc_pid_status(5)).
+fn of_each_thread(process: Pid, key: &str) -> Tested<Vec<String>> {
     let mut found = Vec::new();
-    for thread in fs::read_dir(daemon.proc("task"))? {
+    for thread in fs::read_dir(format!("/proc/{process}/task"))? {
         let status = fs::read_to_string(thread?.path().join("status"))?;
         let value = status.lines().find_map(|line| line.strip_prefix(key)).ok_or("no such line")?;
         found.push(value.trim().to_owned());
     }
     Ok(found)
+}
+
+/// That a process has so many threads at least, and none of them a capability or a way to one.
+fn assert_no_rights(process: Pid, threads: usize) -> Tested {
+    for key in ["CapEff:", "CapPrm:", "CapInh:", "CapAmb:"] {
+        let sets = of_each_thread(process, key)?;
+        assert!(sets.len() >= threads, "main, sweeper, with a NIB its writer: {sets:?}");
+        assert!(sets.iter().all(|set| set == "0000000000000000"), "{key} {sets:?}");
+    }
+    assert!(of_each_thread(process, "NoNewPrivs:")?.iter().all(|set| set == "1"));
+    Ok(())
+}
+
+/// A process that is ended with the test.
+struct Scanning(Child);
+
+impl Drop for Scanning {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_scan_has_no_right_left_while_it_sends() -> Tested {
+    let lab = Lab::start(&LabPlan { hosts: 1, snmp: 0, silent: 0, ..LabPlan::default() })?;
+    // Of 253 addresses one answers: at ten packets a second it goes on for longer than this test looks.
+    let mut scan = lab.command(PDSNO);
+    without_settings(&mut scan).args(["scan", "10.0.1.0/24", "--probe-rate", "10"]);
+    let scan = Scanning(scan.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?);
+    let program = lab.program_of(&scan.0)?;
+    // What it sends is counted by the interface; the lab's own programs send nothing.
+    let sent = || run(lab.command("cat").arg("/sys/class/net/lab0/statistics/tx_packets"))?.printed();
+    let (before, deadline) = (sent()?, Instant::now() + LIMIT);
+    while sent()? == before {
+        assert!(Instant::now() < deadline, "nothing is sent");
+    }
+    assert_no_rights(program, 2)
 }
 
 #[test]
@@ -27,12 +68,7 @@ fn no_thread_has_a_right_that_it_does_not_need() -> Tested {
     let mut daemon = Daemon::start(&lab, &quiet("10.0.1.0/29", folder.path()))?;
     // By its end a cycle has used every kind of thread.
     daemon.await_cycle()?;
-    for key in ["CapEff:", "CapPrm:", "CapInh:", "CapAmb:"] {
-        let sets = of_each_thread(&daemon, key)?;
-        assert!(sets.len() >= 3, "main, sweeper, writer: {sets:?}");
-        assert!(sets.iter().all(|set| set == "0000000000000000"), "{key} {sets:?}");
-    }
-    assert!(of_each_thread(&daemon, "NoNewPrivs:")?.iter().all(|set| set == "1"));
+    assert_no_rights(daemon.process(), 3)?;
     // Without rights it still sweeps: the sockets were opened before.
     daemon.signal(rustix::process::Signal::USR1)?;
     assert_eq!(daemon.await_cycle()?["hosts"], 3);
