@@ -14,7 +14,7 @@ use crate::program::{PDSNO, Ran, Tested, listing, pdsno, run};
 /// CAP_NET_RAW, and users of the host, among whom a controller tells who may command it.
 const MOST_EXPOSED: &str = "20";
 
-fn install(settings: &[&str]) -> Tested<Ran> {
+pub fn install(settings: &[&str]) -> Tested<Ran> {
     let mut make = Command::new("make");
     make.args(["--no-print-directory", "-C", env!("CARGO_MANIFEST_DIR"), "install", &format!("BINARY={PDSNO}")]);
     run(make.args(settings))
@@ -41,6 +41,29 @@ fn everything_is_put_in_place_below_a_root_to_pack_from() -> Tested {
         assert!(pages.contains(&format!("usr/share/man/man1/pdsno{verb}.1")), "{verb} in {pages:?}");
     }
     assert!(pages.iter().all(|page| there.remove(page) == Some(0o644)));
+    // They are what this program prints, of the arguments that it takes.
+    let written = TempDir::new()?;
+    run(pdsno(&["man"]).arg(written.path()))?.printed()?;
+    assert_eq!(pages.len(), listing(written.path())?.len());
+    for page in &pages {
+        let name = page.rsplit('/').next().unwrap_or_default();
+        let [installed, told] = [root.path().join(page), written.path().join(name)].map(fs::read_to_string);
+        assert_eq!(installed?, told?, "{name}");
+    }
+    for (shell, script) in [
+        ("bash", "bash-completion/completions/pdsno"),
+        ("zsh", "zsh/site-functions/_pdsno"),
+        ("fish", "fish/vendor_completions.d/pdsno.fish"),
+    ] {
+        let installed = fs::read_to_string(root.path().join("usr/share").join(script))?;
+        assert_eq!(installed, run(&mut pdsno(&["completions", shell]))?.printed()?);
+        for page in &pages {
+            // pdsno-nib-check.1: each word of a verb is completed.
+            let verb = page.rsplit('/').next().unwrap_or_default().trim_end_matches(".1");
+            let missing = verb.split('-').find(|word| !installed.contains(word));
+            assert_eq!(missing, None, "{verb} for {shell}");
+        }
+    }
     let expected = [
         ("etc/pdsno/pdsno.yaml", 0o644),
         ("usr/bin/pdsno", 0o755),
@@ -92,6 +115,9 @@ fn every_page_of_the_manual_is_set_without_a_warning() -> Tested {
         let set = run(Command::new("man").args(["--warnings", "-E", "UTF-8", "-l", "-Z"]).arg(&page))?;
         assert_eq!((set.code(), set.err.as_str()), (Some(0), ""), "{}", page.display());
         assert!(set.out.contains("x stop"), "{} is empty", page.display());
+        // What does something shows how; the others name what does.
+        let text = fs::read_to_string(&page)?;
+        assert!(text.contains(".SH EXAMPLES") || text.contains(".SH SUBCOMMANDS"), "{}", page.display());
         pages += 1;
     }
     assert!(pages > 30, "a page for each verb, not {pages}");
