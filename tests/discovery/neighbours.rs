@@ -65,7 +65,8 @@ fn neighbours_are_those_that_lldpd_has_heard() -> Tested {
         script(&site, &["speak", host, name, "-x"])?;
     }
     // lldpd names ports by their hardware address unless it is told otherwise.
-    let by_name = ["lldpcli", "-u", "/run/pdsno-lab/hosts/h2/lldpd.sock", "configure", "lldp", "portidsubtype", "ifname"];
+    let by_name =
+        ["lldpcli", "-u", "/run/pdsno-lab/hosts/h2/lldpd.sock", "configure", "lldp", "portidsubtype", "ifname"];
     site.lab.verb(&[&["exec", "h2"], &by_name[..]].concat())?;
     let named = |[_, _, port]: &[Value; 3]| port["id"]["type"] == "ifname";
     let deadline = std::time::Instant::now() + crate::program::LIMIT;
