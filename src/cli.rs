@@ -16,6 +16,8 @@ mod policy;
 mod scan;
 mod status;
 mod support;
+mod table;
+mod text;
 mod token;
 
 use std::process::ExitCode;

@@ -8,6 +8,7 @@ use serde_json::json;
 use super::args::{AuditCheckpointArgs, AuditCommand, AuditListArgs, ExportArgs, PlainFormat, ProveArgs, VerifyArgs};
 use super::devices::folder_configuration;
 use super::output::{self, Ended};
+use super::text::one_line;
 use crate::app::audit::{self, Entry, EventKey, Examination, Gathered, Outcome};
 use crate::app::failure::Failure;
 use crate::app::inventory;
@@ -44,7 +45,8 @@ fn list(args: &AuditListArgs) -> Result<(), Ended> {
     let mut ended = Ok(());
     let told = audit::list(&reader, args.from, |entry| {
         let printed = match args.format {
-            PlainFormat::Table => output::text(&line(&entry)),
+            // What does not fit goes on behind the position and its gap.
+            PlainFormat::Table => output::lines(&line(&entry), 8),
             PlainFormat::Json => output::json_line(&json!({
                 "seq": entry.seq,
                 "event_id": entry.event_id,
@@ -69,7 +71,7 @@ fn list(args: &AuditListArgs) -> Result<(), Ended> {
 fn line(entry: &Entry) -> String {
     let Entry { seq, event_id, event_type, actor, subject, decision, timestamp, .. } = entry;
     let decision = decision.map_or("-", |decision| decision.as_str());
-    let subject = output::one_line(subject);
+    let subject = one_line(subject);
     format!("{seq:>6}  {timestamp}  {event_id}  {event_type:<28} {decision:<9} {actor:<24} {subject}\n")
 }
 
@@ -98,7 +100,7 @@ fn tell(examinations: &[Examination], format: PlainFormat) -> Result<(), Ended> 
                 "checked": examination.checked,
                 "not_checked": examination.unchecked,
             }))?,
-            PlainFormat::Table => output::text(&sheet(examination))?,
+            PlainFormat::Table => output::lines(&sheet(examination), 4)?,
         }
     }
     let Some(bad) = examinations.iter().find(|examination| examination.outcome != Outcome::Verified) else {
@@ -122,7 +124,7 @@ fn sheet(examination: &Examination) -> String {
         Outcome::NotVerified(_) => "NOT verified",
     };
     let section = |title: &str, lines: &[String]| {
-        let lines: String = lines.iter().map(|line| format!("  {}\n", output::one_line(line))).collect();
+        let lines: String = lines.iter().map(|line| format!("  {}\n", one_line(line))).collect();
         if lines.is_empty() { lines } else { format!("{title}\n{lines}") }
     };
     let (findings, checked) = (section("wrong:", findings), section("checked:", checked));

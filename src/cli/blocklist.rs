@@ -2,7 +2,8 @@
 
 use super::args::{BlocklistAddArgs, BlocklistCommand, BlocklistListArgs, BlocklistRemoveArgs, PlainFormat};
 use super::devices::folder_configuration;
-use super::output::{self, Ended, one_line};
+use super::output::{self, Ended};
+use super::table::{Cell, Column, Table};
 use crate::app::registry::{block, blocked, blocklist, unblock};
 use crate::domain::registry::Blocked;
 
@@ -20,27 +21,27 @@ fn list(args: &BlocklistListArgs) -> Result<(), Ended> {
     if args.format == PlainFormat::Json {
         return output::json(&list);
     }
-    let mut table = output::table(&["KIND", "BLOCKED", "REASON"]);
+    let mut table = Table::new(&[Column::whole("KIND", 2), Column::key("BLOCKED"), Column::text("REASON", 1, 12)]);
     for entry in &list.blocklist {
         let (kind, blocked) = match &entry.blocked {
             Blocked::Key(key) => ("key", key.to_string()),
-            Blocked::Source(source) => ("source", one_line(source)),
+            Blocked::Source(source) => ("source", source.clone()),
         };
-        table.add_row([kind.to_owned(), blocked, one_line(&entry.reason)]);
+        table.row([Cell::of(kind), Cell::of(blocked), Cell::of(&entry.reason)]);
     }
-    output::print_table(&table, str::to_owned)
+    table.print()
 }
 
 fn add(args: &BlocklistAddArgs) -> Result<(), Ended> {
     let wanted = blocked(&args.blocked)?;
     let config = folder_configuration(&args.chosen)?;
     block(&config, &wanted, &args.reason)?;
-    output::text(&format!("{} is refused from now on\n", args.blocked))
+    output::say(&format!("{} is refused from now on", args.blocked))
 }
 
 fn remove(args: &BlocklistRemoveArgs) -> Result<(), Ended> {
     let wanted = blocked(&args.blocked)?;
     let config = folder_configuration(&args.chosen)?;
     unblock(&config, &wanted)?;
-    output::text(&format!("{} is refused no longer\n", args.blocked))
+    output::say(&format!("{} is refused no longer", args.blocked))
 }

@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::args::{ConfigCheckArgs, ConfigShowArgs, PlainFormat};
 use super::daemon::{configuration, flags, refused, sources};
 use super::output::{self, Ended};
+use super::table::{Cell, Column, Table};
 use crate::app::config::{Flags, Loaded, Sources, check_file, load, process_environment};
 
 #[derive(Serialize)]
@@ -25,7 +26,7 @@ pub fn check(args: &ConfigCheckArgs) -> Result<(), Ended> {
     let loaded = checked.map_err(|error| refused(error, file))?;
     remark(&loaded);
     let what = file.map_or_else(|| "the configuration".to_owned(), |file| file.display().to_string());
-    output::text(&format!("{what} is valid\n"))
+    output::say(&format!("{what} is valid"))
 }
 
 pub fn show(args: &ConfigShowArgs) -> Result<(), Ended> {
@@ -42,11 +43,12 @@ pub fn show(args: &ConfigShowArgs) -> Result<(), Ended> {
             output::json(&rows.iter().map(view).collect::<Vec<_>>())
         }
         PlainFormat::Table => {
-            let mut table = output::table(&["KEY", "VALUE", "FROM"]);
+            let mut table =
+                Table::new(&[Column::key("KEY"), Column::text("VALUE", 1, 20), Column::text("FROM", 2, 12)]);
             for row in &rows {
-                table.add_row([row.key, &row.value, &row.origin.to_string()]);
+                table.row([Cell::of(row.key), Cell::of(&row.value), Cell::of(&row.origin)]);
             }
-            output::print_table(&table, str::to_owned)
+            table.print()
         }
     }
 }

@@ -5,7 +5,9 @@ use super::args::{
     PlainFormat,
 };
 use super::devices::folder_configuration;
-use super::output::{self, Ended, one_line};
+use super::output::{self, Ended};
+use super::table::{Cell, Column, Table};
+use super::text::one_line;
 use crate::app::failure::Failure;
 use crate::app::registry::{ControllerView, controller, controllers, reinstate, revoke};
 use crate::domain::controller::ControllerId;
@@ -27,22 +29,30 @@ fn list(args: &ControllersListArgs) -> Result<(), Ended> {
     if args.format == PlainFormat::Json {
         return output::json(&list);
     }
-    let mut table =
-        output::table(&["NAME", "ROLE", "REGION", "STANDING", "ONLINE", "POLICY", "CERTIFICATE ENDS", "LAST CONTACT"]);
+    let mut table = Table::new(&[
+        Column::key("NAME"),
+        Column::whole("ROLE", 7),
+        Column::whole("REGION", 4),
+        Column::whole("STANDING", 1),
+        Column::whole("ONLINE", 2),
+        Column::whole("POLICY", 3),
+        Column::whole("CERTIFICATE ENDS", 6),
+        Column::whole("LAST CONTACT", 5),
+    ]);
     for view in &list.controllers {
         let controller = &view.summary;
-        table.add_row([
-            controller.id.to_string(),
-            controller.role.to_string(),
-            controller.region.to_string(),
-            controller.standing.to_string(),
-            online(view).to_owned(),
-            or_dash(policy_version(view)),
-            controller.expires_at.to_string(),
-            or_dash(last_contact(view)),
+        table.row([
+            Cell::of(&controller.id),
+            Cell::of(controller.role),
+            Cell::of(&controller.region),
+            Cell::of(controller.standing),
+            Cell::of(online(view)),
+            Cell::or_dash(policy_version(view)),
+            Cell::of(controller.expires_at),
+            Cell::or_dash(last_contact(view)),
         ]);
     }
-    output::print_table(&table, str::to_owned)
+    table.print()
 }
 
 fn show(args: &ControllersShowArgs) -> Result<(), Ended> {
@@ -51,7 +61,7 @@ fn show(args: &ControllersShowArgs) -> Result<(), Ended> {
     let found = controller(&config, &id)?;
     match args.format {
         PlainFormat::Json => output::json(&found),
-        PlainFormat::Table => output::text(&sheet(&found)),
+        PlainFormat::Table => output::sheet(&sheet(&found), 17),
     }
 }
 
@@ -70,7 +80,7 @@ fn last_contact(view: &ControllerView) -> Option<Timestamp> {
     view.presence.as_ref().and_then(|heard| heard.last_contact).max(view.summary.last_contact)
 }
 
-fn sheet(view: &ControllerView) -> String {
+fn sheet(view: &ControllerView) -> Vec<(String, String)> {
     let controller = &view.summary;
     let reason = controller.standing_reason.as_deref().map(|reason| format!(" ({})", one_line(reason)));
     let mut lines = vec![
@@ -99,21 +109,21 @@ fn sheet(view: &ControllerView) -> String {
         }));
     }
     lines.extend(controller.metadata.iter().map(|(name, value)| (name.as_str(), value.clone())));
-    lines.iter().map(|(name, value)| format!("{:<17} {}\n", one_line(name), one_line(value))).collect()
+    lines.into_iter().map(|(name, value)| (one_line(name), one_line(&value))).collect()
 }
 
 fn take_back(args: &ControllersRevokeArgs) -> Result<(), Ended> {
     let id: ControllerId = args.id.parse().map_err(Failure::usage)?;
     let config = folder_configuration(&args.chosen)?;
     revoke(&config, &id, &args.reason)?;
-    output::text(&format!("{id} revoked\n"))
+    output::say(&format!("{id} revoked"))
 }
 
 fn let_in(args: &ControllersReinstateArgs) -> Result<(), Ended> {
     let id: ControllerId = args.id.parse().map_err(Failure::usage)?;
     let config = folder_configuration(&args.chosen)?;
     reinstate(&config, &id)?;
-    output::text(&format!("{id} let in again\n"))
+    output::say(&format!("{id} let in again"))
 }
 
 fn or_dash(value: Option<impl ToString>) -> String {

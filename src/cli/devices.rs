@@ -2,12 +2,13 @@
 
 use anstyle::{AnsiColor, Style};
 use anyhow::anyhow;
-use comfy_table::Cell;
 use serde::Serialize;
 
 use super::args::{Chosen, DeviceArgs, DevicesArgs, Format, PlainFormat};
 use super::daemon::{configuration, sources};
-use super::output::{self, Ended, one_line};
+use super::output::{self, Ended};
+use super::table::{Cell, Column, Table};
+use super::text::one_line;
 use crate::app::config::{Config, Flags};
 use crate::app::failure::Failure;
 use crate::app::inventory::{self, DeviceKey, DeviceView};
@@ -50,59 +51,57 @@ pub fn show(args: &DeviceArgs) -> Result<(), Ended> {
     }
     match args.format {
         PlainFormat::Json => output::json(&DeviceList { devices }),
-        PlainFormat::Table => devices.iter().try_for_each(|device| output::text(&sheet(device))),
+        PlainFormat::Table => devices.iter().try_for_each(|device| {
+            output::sheet(&sheet(device), 17)?;
+            output::text("\n")
+        }),
     }
 }
 
 /// Prints devices as a table, with what the NIB adds when they are from there.
 pub fn table(devices: &[DeviceView], from_nib: bool) -> Result<(), Ended> {
-    let always = ["IP", "MAC", "HOSTNAME", "VENDOR", "TYPE", "METHODS", "RTT"];
-    let header: Vec<&str> = if from_nib {
-        ["ID", "STATUS"].into_iter().chain(always).chain(["LAST SEEN"]).collect()
-    } else {
-        always.to_vec()
-    };
-    let mut table = output::table(&header);
+    let mut columns = vec![
+        Column::key("IP"),
+        Column::whole("MAC", 2),
+        Column::text("HOSTNAME", 3, 12),
+        Column::text("VENDOR", 4, 10),
+        Column::whole("TYPE", 5),
+        Column::whole("METHODS", 8),
+        Column::whole("RTT", 9),
+    ];
+    if from_nib {
+        columns.splice(0..0, [Column::whole("ID", 7), Column::whole("STATUS", 1)]);
+        columns.push(Column::whole("LAST SEEN", 6));
+    }
+    let mut table = Table::new(&columns);
     for device in devices {
-        let mut row = Vec::new();
+        let mut row = vec![
+            Cell::list(&device.ip_addresses),
+            Cell::or_dash(device.mac),
+            Cell::or_dash(device.hostname.as_ref()),
+            Cell::or_dash(device.vendor.as_ref()),
+            Cell::of(device.device_type),
+            Cell::of(joined(&device.methods)),
+            Cell::or_dash(device.rtt_ms.map(|rtt| format!("{rtt:.2} ms"))),
+        ];
         if from_nib {
-            row.push(Cell::new(device.device_id.map(|id| id.to_string()).unwrap_or_default()));
-            row.push(Cell::new(device.status));
+            let id = device.device_id.map(|id| id.to_string()).unwrap_or_default();
+            row.splice(0..0, [Cell::of(id), Cell::of(device.status).styled(style(device.status))]);
+            row.push(Cell::of(device.last_seen));
         }
-        row.extend([
-            Cell::new(joined(&device.ip_addresses)),
-            Cell::new(or_dash(device.mac)),
-            Cell::new(device.hostname.as_deref().map_or_else(|| "-".to_owned(), one_line)),
-            Cell::new(device.vendor.as_deref().map_or_else(|| "-".to_owned(), one_line)),
-            Cell::new(device.device_type),
-            Cell::new(joined(&device.methods)),
-            Cell::new(device.rtt_ms.map_or_else(|| "-".to_owned(), |rtt| format!("{rtt:.2} ms"))),
-        ]);
-        if from_nib {
-            row.push(Cell::new(device.last_seen));
-        }
-        table.add_row(row);
+        table.row(row);
     }
-    if from_nib && output::colours() {
-        output::print_table(&table, coloured)
-    } else {
-        output::print_table(&table, str::to_owned)
-    }
+    table.print()
 }
 
-/// A line of the table with its status coloured; that is its second word.
-fn coloured(line: &str) -> String {
-    let Some((status, name)) = line.split_whitespace().nth(1).and_then(|word| Some((word.parse().ok()?, word))) else {
-        return line.to_owned();
-    };
+fn style(status: DeviceStatus) -> Style {
     let colour = match status {
         DeviceStatus::Active => AnsiColor::Green,
         DeviceStatus::Inactive => AnsiColor::BrightBlack,
         DeviceStatus::Unreachable => AnsiColor::Yellow,
         DeviceStatus::Quarantined | DeviceStatus::Degraded => AnsiColor::Red,
     };
-    let style = Style::new().fg_color(Some(colour.into()));
-    line.replacen(name, &format!("{style}{name}{style:#}"), 1)
+    Style::new().fg_color(Some(colour.into()))
 }
 
 /// Prints devices as comma-separated values (RFC 4180), a line each.
@@ -153,7 +152,7 @@ pub fn csv(devices: &[DeviceView]) -> Result<(), Ended> {
 }
 
 /// Everything that is known of a device, a line for each fact.
-fn sheet(device: &DeviceView) -> String {
+fn sheet(device: &DeviceView) -> Vec<(String, String)> {
     let mut lines = vec![
         ("id", or_dash(device.device_id)),
         ("status", device.status.to_string()),
@@ -187,43 +186,41 @@ fn sheet(device: &DeviceView) -> String {
         let engine = snmp.engine.as_ref();
         lines.extend(engine.map(|engine| ("engine", format!("{} (started {} times)", engine.engine_id, engine.boots))));
     }
-    let mut text: String = lines.iter().map(|(name, value)| format!("{name:<17} {}\n", one_line(value))).collect();
-    let interfaces = device.snmp.iter().flat_map(|snmp| &snmp.interfaces);
-    for interface in interfaces {
+    let mut lines: Vec<_> = lines.into_iter().map(|(name, value)| (name.to_owned(), one_line(&value))).collect();
+    for interface in device.snmp.iter().flat_map(|snmp| &snmp.interfaces) {
         let up = |state: Option<bool>| state.map_or("?", |up| if up { "up" } else { "down" });
-        text.push_str(&format!(
-            "interface {:<7} {} (admin {}, oper {}){}\n",
-            interface.index,
+        let state = format!(
+            "{} (admin {}, oper {}){}",
             interface.name.as_deref().map_or_else(|| "-".to_owned(), one_line),
             up(interface.admin_up),
             up(interface.oper_up),
             interface.mac.map(|mac| format!(" {mac}")).unwrap_or_default()
-        ));
+        );
+        lines.push((format!("interface {}", interface.index), state));
     }
     for neighbour in device.snmp.iter().flat_map(|snmp| &snmp.neighbours) {
         let part = |value: &Option<String>| value.as_deref().map_or_else(|| "-".to_owned(), one_line);
         let who = neighbour.name.as_ref().or(neighbour.chassis.as_ref()).cloned();
-        text.push_str(&format!(
-            "neighbour {:<7} {} {} ({}){}\n",
-            one_line(&neighbour.local_port),
+        let seen = format!(
+            "{} {} ({}){}",
             part(&who),
             part(&neighbour.port),
             neighbour.protocol,
             neighbour.address.map(|address| format!(" {address}")).unwrap_or_default()
-        ));
+        );
+        lines.push((format!("neighbour {}", one_line(&neighbour.local_port)), seen));
     }
-    device.facts.iter().for_each(|fact| text.push_str(&origin(fact)));
-    text.push('\n');
-    text
+    lines.extend(device.facts.iter().map(|fact| ("fact".to_owned(), origin(fact))));
+    lines
 }
 
-/// Where a fact comes from, as a line.
+/// Where a fact comes from.
 fn origin(fact: &FactView) -> String {
     let protocol = fact.protocol.map(|protocol| format!(" by {protocol}")).unwrap_or_default();
     let observer = fact.observer.as_ref().map(|observer| format!(", seen by {observer}")).unwrap_or_default();
     let withheld = fact.withheld_octets.map(|octets| format!(", {octets} octets: not told here")).unwrap_or_default();
     let (kind, source, at) = (fact.kind, one_line(&fact.source), fact.observed_at);
-    format!("{:<17} {kind} from {source}{protocol}, {at}{observer}{withheld}\n", "fact")
+    format!("{kind} from {source}{protocol}, {at}{observer}{withheld}")
 }
 
 fn because(evidence: Option<&crate::domain::fact::Evidence>) -> String {

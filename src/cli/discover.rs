@@ -17,15 +17,15 @@ pub fn run(args: &DiscoverArgs) -> Result<(), Ended> {
         (PlainFormat::Json, Demanded::Started) => output::json(&json!({ "started": true })),
         (PlainFormat::Json, Demanded::Ended(report)) => output::json(&report),
         (PlainFormat::Json, Demanded::Asked(count)) => output::json(&json!({ "asked": count })),
-        (PlainFormat::Table, Demanded::Started) => output::text("a discovery cycle was started\n"),
+        (PlainFormat::Table, Demanded::Started) => output::say("a discovery cycle was started"),
         (PlainFormat::Table, Demanded::Asked(count)) => {
             let whom = if count == 1 { "controller was" } else { "controllers were" };
-            output::text(&format!("{count} {whom} asked for a discovery cycle\n"))
+            output::say(&format!("{count} {whom} asked for a discovery cycle"))
         }
         (PlainFormat::Table, Demanded::Ended(report)) => {
             let delta = report.delta;
-            output::text(&format!(
-                "cycle {}: {} devices: {} new, {} changed, {} unchanged; {} missed, {} now inactive\n",
+            output::say(&format!(
+                "cycle {}: {} devices: {} new, {} changed, {} unchanged; {} missed, {} now inactive",
                 report.completeness,
                 report.hosts,
                 delta.new,

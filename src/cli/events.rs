@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::args::{EventsArgs, PlainFormat};
 use super::devices::folder_configuration;
 use super::output::{self, Ended};
+use super::text::one_line;
 use crate::app::events::{self, EventQuery, each_event, event_types};
 use crate::app::failure::Failure;
 use crate::app::inventory;
@@ -26,7 +27,8 @@ pub fn run(args: &EventsArgs) -> Result<(), Ended> {
     let config = folder_configuration(&args.chosen)?;
     let mut print = |event: Event| match args.format {
         PlainFormat::Json => output::json_line(&event),
-        PlainFormat::Table => output::text(&line(&event)),
+        // What does not fit goes on behind the position and its gap.
+        PlainFormat::Table => output::lines(&line(&event), 8),
     };
     loop {
         // Opened anew each time: a file at rest is read without locks and must not be kept open
@@ -49,6 +51,7 @@ pub fn run(args: &EventsArgs) -> Result<(), Ended> {
 /// An event on one line.
 fn line(event: &Event) -> String {
     let Event { seq, event_type, subject, timestamp, .. } = event;
+    let subject = one_line(subject);
     format!("{seq:>6}  {timestamp}  {event_type:<25} {subject:<20} {}\n", particulars(event))
 }
 
@@ -93,7 +96,7 @@ fn changes(changes: &Value) -> String {
 /// A value without the marks of JSON.
 fn plain(value: &Value) -> String {
     match value {
-        Value::String(text) => output::one_line(text),
+        Value::String(text) => one_line(text),
         Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(","),
         other => other.to_string(),
     }

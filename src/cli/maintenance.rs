@@ -25,12 +25,12 @@ pub fn init(args: &InitArgs) -> Result<(), Ended> {
     };
     let done = initialise(&loaded.config, path)?;
     let path = done.path.display();
-    output::text(&match done.migrated {
-        None => format!("{path} is up to date\n"),
+    output::say(&match done.migrated {
+        None => format!("{path} is up to date"),
         Some(migrated) => match migrated.from {
-            None => format!("{path} created with schema {}\n", migrated.to),
+            None => format!("{path} created with schema {}", migrated.to),
             Some(from) => {
-                format!("{path} migrated from schema {from} to {}: {}\n", migrated.to, migrated.applied.join(", "))
+                format!("{path} migrated from schema {from} to {}: {}", migrated.to, migrated.applied.join(", "))
             }
         },
     })
@@ -42,8 +42,8 @@ pub fn check(args: &NibCheckArgs) -> Result<(), Ended> {
     let path = config.nib.path.display();
     if report.is_sound() {
         let (schema, devices, facts, events) = (report.schema, report.devices, report.facts, report.events);
-        return output::text(&format!(
-            "{path} is sound: schema {schema}, {devices} devices, {facts} facts, {events} events without a gap\n"
+        return output::say(&format!(
+            "{path} is sound: schema {schema}, {devices} devices, {facts} facts, {events} events without a gap"
         ));
     }
     report.problems.iter().for_each(|problem| output::note(&format!("problem: {problem}")));
@@ -56,5 +56,5 @@ pub fn backup(args: &NibBackupArgs) -> Result<(), Ended> {
         BackupError::Source(_) | BackupError::TargetExists { .. } => Failure::usage(error),
         BackupError::Copy { .. } | BackupError::Damaged { .. } => Failure::failed(error),
     })?;
-    output::text(&format!("{} copied to {} ({size} bytes)\n", config.nib.path.display(), args.target.display()))
+    output::say(&format!("{} copied to {} ({size} bytes)", config.nib.path.display(), args.target.display()))
 }

@@ -1,12 +1,16 @@
 //! Printing: to standard output what was asked for, to standard error everything else.
 
 use std::io::{self, IsTerminal, Write, stderr, stdout};
+use std::os::fd::AsFd;
 
-use comfy_table::presets::NOTHING;
-use comfy_table::{ContentArrangement, Table};
+use rustix::termios::tcgetwinsize;
 use serde::Serialize;
 
+use super::text::{self, LongWord, fold};
 use crate::app::failure::Failure;
+
+/// Nobody reads on fewer columns; what says that it has fewer does not know.
+const NARROWEST: usize = 16;
 
 /// Why a command ended early.
 #[derive(Debug)]
@@ -65,41 +69,47 @@ pub fn json_line(value: &impl Serialize) -> Result<(), Ended> {
     Ok(out.flush()?)
 }
 
-/// A table without lines, as wide as the terminal at most; in a pipe as wide as it needs.
-pub fn table(header: &[&str]) -> Table {
-    let mut table = Table::new();
-    table.load_style(NOTHING).set_header(header.iter().copied());
-    if let Some(width) = terminal_width() {
-        table.set_width(width).set_content_arrangement(ContentArrangement::Dynamic);
-    }
-    for column in table.column_iter_mut() {
-        column.set_padding((0, 2));
-    }
-    table
+/// How many columns standard output has, if it is a terminal.
+pub fn room() -> Option<usize> {
+    columns(stdout())
 }
 
-/// Prints a table, each line as `dress` makes it.
-pub fn print_table(table: &Table, dress: impl Fn(&str) -> String) -> Result<(), Ended> {
-    let lines: String = table.lines().map(|line| dress(line.trim_end()) + "\n").collect();
-    text(&lines)
+/// How many columns standard error has, if it is a terminal.
+pub fn room_for_notes() -> Option<usize> {
+    columns(stderr())
 }
 
-fn terminal_width() -> Option<u16> {
-    if !stdout().is_terminal() {
-        return None;
-    }
-    rustix::termios::tcgetwinsize(stdout()).ok().map(|size| size.ws_col).filter(|width| *width >= 40)
+fn columns(stream: impl IsTerminal + AsFd) -> Option<usize> {
+    let size = tcgetwinsize(stream.as_fd()).ok().filter(|_| stream.is_terminal())?;
+    Some(usize::from(size.ws_col)).filter(|columns| *columns >= NARROWEST)
 }
 
-/// A text on one line, for a cell.
-pub fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+/// Prints lines; those that are too long for a terminal are folded and go on up to `hang` columns further in.
+pub fn lines(text: &str, hang: usize) -> Result<(), Ended> {
+    self::text(&folded(text, room(), hang, LongWord::Break))
+}
+
+/// Prints a sentence for people; what may be copied from it, a path or a key, is not broken.
+pub fn say(text: &str) -> Result<(), Ended> {
+    self::text(&folded(&format!("{text}\n"), room(), 2, LongWord::Keep))
+}
+
+/// Prints labels with their values, those `label` columns in.
+pub fn sheet<L: AsRef<str>>(lines: &[(L, String)], label: usize) -> Result<(), Ended> {
+    self::text(&text::sheet(lines, label, room()))
+}
+
+fn folded(text: &str, room: Option<usize>, hang: usize, long: LongWord) -> String {
+    let Some(room) = room else { return text.to_owned() };
+    // On 40 columns an id of 36 (RFC 9562) still has a line of its own.
+    let hang = hang.min((room / 10).max(2));
+    text.lines().map(|line| fold(line, room, hang, long) + "\n").collect()
 }
 
 /// Tells people something, beside the output.
 pub fn note(text: &str) {
     // Nobody to tell is nothing to fail for.
-    let _told = writeln!(stderr(), "{text}");
+    let _told = stderr().write_all(folded(&format!("{text}\n"), room_for_notes(), 2, LongWord::Keep).as_bytes());
 }
 
 /// Tells why a command failed.

@@ -9,11 +9,15 @@ use super::daemon::refused;
 use super::devices::folder_configuration;
 use super::output::{self, Ended};
 use super::status::plain;
+use super::table::{Cell, Column, Table};
 use crate::app::policy::{
     Changed, PolicyFile, PolicySet, PolicySummary, PolicyView, Running, changes, expiry, history, policy, read_policy,
     set_policy, values,
 };
 use crate::domain::policy::Policy;
+
+/// The longest key, in columns of a terminal.
+const KEYS: usize = 30;
 
 pub fn run(command: &PolicyCommand) -> Result<(), Ended> {
     match command {
@@ -30,11 +34,17 @@ fn show(args: &PolicyShowArgs) -> Result<(), Ended> {
     if args.format == PlainFormat::Json {
         return output::json(&view);
     }
-    output::text(&sheet(&view))?;
+    output::sheet(&sheet(&view), KEYS)?;
     if view.runs.is_empty() {
         return Ok(());
     }
-    let mut table = output::table(&["CONTROLLER", "BELOW", "VERSION", "ONLINE", "LAST CONTACT"]);
+    let mut table = Table::new(&[
+        Column::key("CONTROLLER"),
+        Column::whole("BELOW", 4),
+        Column::whole("VERSION", 1),
+        Column::whole("ONLINE", 2),
+        Column::whole("LAST CONTACT", 3),
+    ]);
     let own = view.in_effect.version();
     for Running { id, below, version, online, last_contact } in &view.runs {
         let version = match version {
@@ -43,33 +53,41 @@ fn show(args: &PolicyShowArgs) -> Result<(), Ended> {
             Some(version) => format!("{version} (other)"),
         };
         let online = online.map_or("-", |online| if online { "yes" } else { "no" });
-        table.add_row([id.to_string(), or_dash(below.as_ref()), version, online.to_owned(), or_dash(*last_contact)]);
+        table.row([
+            Cell::of(id),
+            Cell::or_dash(below.as_ref()),
+            Cell::of(version),
+            Cell::of(online),
+            Cell::or_dash(*last_contact),
+        ]);
     }
     output::text("\n")?;
-    output::print_table(&table, str::to_owned)
+    table.print()
 }
 
-fn sheet(view: &PolicyView) -> String {
+fn sheet(view: &PolicyView) -> Vec<(String, String)> {
     let mut lines = Vec::new();
     match &view.in_effect.document {
-        None => lines.push(("version", "none: what holds is this controller's own configuration".to_owned())),
+        None => {
+            lines.push(("version".to_owned(), "none: what holds is this controller's own configuration".to_owned()));
+        }
         Some(PolicySummary { version, issuer, epoch, issued_at, expires_at, taken_at, .. }) => {
             let valid = match view.expired {
                 false => format!("until {expires_at}"),
                 true => format!("ended {expires_at}; it stays in effect until the Global Controller sets another"),
             };
-            lines.push(("version", version.to_string()));
-            lines.push(("set by", format!("{issuer} in term {epoch}, {issued_at}")));
-            lines.push(("in effect", format!("here since {taken_at}")));
-            lines.push(("valid", valid));
+            lines.push(("version".to_owned(), version.to_string()));
+            lines.push(("set by".to_owned(), format!("{issuer} in term {epoch}, {issued_at}")));
+            lines.push(("in effect".to_owned(), format!("here since {taken_at}")));
+            lines.push(("valid".to_owned(), valid));
         }
     }
-    let head: String = lines.iter().map(|(name, value)| format!("{name:<30} {value}\n")).collect();
-    head + &told(&view.in_effect.values)
+    lines.extend(told(&view.in_effect.values));
+    lines
 }
 
-fn told(policy: &Policy) -> String {
-    values(policy).iter().map(|(key, value)| format!("{key:<30} {}\n", plain(value))).collect()
+fn told(policy: &Policy) -> Vec<(String, String)> {
+    values(policy).iter().map(|(key, value)| (key.clone(), plain(value))).collect()
 }
 
 fn read(file: &Path) -> Result<PolicyFile, Ended> {
@@ -82,7 +100,10 @@ fn check(args: &PolicyCheckArgs) -> Result<(), Ended> {
     let PolicyFile { policy, notes } = read(&args.file)?;
     match args.format {
         PlainFormat::Json => output::json(&json!({ "values": policy, "notes": notes })),
-        PlainFormat::Table => output::text(&format!("{} is a policy\n{}", args.file.display(), told(&policy))),
+        PlainFormat::Table => {
+            output::say(&format!("{} is a policy", args.file.display()))?;
+            output::sheet(&told(&policy), KEYS)
+        }
     }
 }
 
@@ -96,12 +117,13 @@ fn set(args: &PolicySetArgs) -> Result<(), Ended> {
         return output::json(&json!({ "policy": policy, "replaced": replaced, "changes": changed }));
     }
     let instead = replaced.map(|replaced| format!(", in place of {}", replaced.version)).unwrap_or_default();
-    let head = format!("policy version {}{instead}, valid until {}\n", policy.version, policy.expires_at);
-    output::text(&(head + &lines(changed.as_deref().unwrap_or_default())))
+    output::say(&format!("policy version {}{instead}, valid until {}", policy.version, policy.expires_at))?;
+    output::sheet(&lines(changed.as_deref().unwrap_or_default()), KEYS)
 }
 
-fn lines(changed: &[Changed]) -> String {
-    changed.iter().map(|Changed { key, from, to }| format!("{key:<30} {} -> {}\n", plain(from), plain(to))).collect()
+fn lines(changed: &[Changed]) -> Vec<(String, String)> {
+    let line = |Changed { key, from, to }: &Changed| (key.clone(), format!("{} -> {}", plain(from), plain(to)));
+    changed.iter().map(line).collect()
 }
 
 fn list(args: &PolicyHistoryArgs) -> Result<(), Ended> {
@@ -110,25 +132,28 @@ fn list(args: &PolicyHistoryArgs) -> Result<(), Ended> {
     if args.format == PlainFormat::Json {
         return output::json(&history);
     }
-    let mut table = output::table(&["VERSION", "SET", "SET BY", "IN EFFECT HERE", "ENDS", "CHANGED"]);
+    let mut table = Table::new(&[
+        Column::key("VERSION"),
+        Column::whole("SET", 1),
+        Column::whole("SET BY", 4),
+        Column::whole("IN EFFECT HERE", 5),
+        Column::whole("ENDS", 3),
+        Column::text("CHANGED", 2, 20),
+    ]);
     let mut before: Option<&PolicySummary> = None;
     for policy in &history.policies {
         let changed = before.map(|before| changes(&before.values, &policy.values)).unwrap_or_default();
         let told = |Changed { key, from, to }: &Changed| format!("{key}: {} -> {}", plain(from), plain(to));
         let changed = changed.iter().map(told).collect::<Vec<_>>().join("; ");
-        table.add_row([
-            policy.version.to_string(),
-            policy.issued_at.to_string(),
-            policy.issuer.to_string(),
-            policy.taken_at.to_string(),
-            policy.expires_at.to_string(),
-            if changed.is_empty() { "-".to_owned() } else { changed },
+        table.row([
+            Cell::of(policy.version),
+            Cell::of(policy.issued_at),
+            Cell::of(&policy.issuer),
+            Cell::of(policy.taken_at),
+            Cell::of(policy.expires_at),
+            Cell::or_dash(Some(changed).filter(|changed| !changed.is_empty())),
         ]);
         before = Some(policy);
     }
-    output::print_table(&table, str::to_owned)
-}
-
-fn or_dash(value: Option<impl ToString>) -> String {
-    value.map_or_else(|| "-".to_owned(), |value| value.to_string())
+    table.print()
 }

@@ -8,7 +8,8 @@ mod sections;
 use self::sections::{Line, Paint};
 use super::args::{PlainFormat, StatusArgs};
 use super::devices::folder_configuration;
-use super::output::{self, Ended, one_line};
+use super::output::{self, Ended};
+use super::text::one_line;
 use crate::app::admin::live_status;
 use crate::app::failure::Failure;
 use crate::app::inventory::{self, FolderStatus};
@@ -49,14 +50,16 @@ pub fn run(args: &StatusArgs) -> Result<(), Ended> {
     match args.format {
         PlainFormat::Json => output::json(&status),
         PlainFormat::Table => {
-            output::text(&(sheet(&status.folder) + &status.live.as_ref().map(told).unwrap_or_default()))
+            let mut lines = sheet(&status.folder);
+            lines.extend(status.live.iter().flat_map(told));
+            output::sheet(&lines, 11)
         }
     }
 }
 
 /// What the running controller tells, a line for each section.
-fn told(live: &Value) -> String {
-    let Some(members) = live.as_object() else { return String::new() };
+fn told(live: &Value) -> Vec<Line> {
+    let Some(members) = live.as_object() else { return Vec::new() };
     let text = |name: &str| members.get(name).filter(|value| !value.is_null()).map(plain);
     let mut lines: Vec<Line> = Vec::new();
     let mut add = |name: &str, value: String| lines.push((name.to_owned(), value));
@@ -72,7 +75,7 @@ fn told(live: &Value) -> String {
     let paint = Paint(output::colours());
     let sections = members.iter().filter(|(name, _)| !TOLD.contains(&name.as_str()));
     lines.extend(sections.flat_map(|(name, value)| sections::lines(name, value, paint)));
-    lines.iter().map(|(name, value)| format!("{name:<11} {value}\n")).collect()
+    lines
 }
 
 /// A value on one line, without the marks of JSON.
@@ -89,7 +92,7 @@ pub fn plain(value: &Value) -> String {
     }
 }
 
-fn sheet(status: &FolderStatus) -> String {
+fn sheet(status: &FolderStatus) -> Vec<Line> {
     let state = match (status.running, status.pid) {
         (true, Some(pid)) => format!("running (process {pid})"),
         (true, None) => "running".to_owned(),
@@ -133,5 +136,5 @@ fn sheet(status: &FolderStatus) -> String {
             lines.extend(cycle.too_long.map(|too_long| ("", format!("warning: {too_long}"))));
         }
     }
-    lines.iter().map(|(name, value)| format!("{name:<11} {value}\n")).collect()
+    lines.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }

@@ -25,7 +25,7 @@ pub fn run(args: &SupportBundleArgs) -> Result<(), Ended> {
     let written = write(&order, &target)?;
     note("it names devices and addresses of your network, and no secret; look through it before you hand it on");
     let (path, size, files) = (written.path.display(), written.size, written.files.len());
-    output::text(&format!("{path}: {files} files, {size} bytes\n"))
+    output::say(&format!("{path}: {files} files, {size} bytes"))
 }
 
 /// What a daemon that was started so has its settings from. Variables that stand for flags are those of this

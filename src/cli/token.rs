@@ -5,6 +5,7 @@ use std::io::IsTerminal;
 use super::args::{PlainFormat, TokenCommand, TokenIssueArgs, TokenListArgs, TokenRevokeArgs};
 use super::devices::folder_configuration;
 use super::output::{self, Ended};
+use super::table::{Cell, Column, Table};
 use crate::app::failure::Failure;
 use crate::app::registry::{TokenStanding, issue_token, lifetime, revoke_token, tokens};
 use crate::domain::controller::{Region, Role};
@@ -43,7 +44,15 @@ fn list(args: &TokenListArgs) -> Result<(), Ended> {
     if args.format == PlainFormat::Json {
         return output::json(&list);
     }
-    let mut table = output::table(&["ID", "ROLE", "REGION", "STANDING", "ISSUED", "EXPIRES", "USED BY"]);
+    let mut table = Table::new(&[
+        Column::key("ID"),
+        Column::whole("ROLE", 2),
+        Column::whole("REGION", 3),
+        Column::whole("STANDING", 1),
+        Column::whole("ISSUED", 6),
+        Column::whole("EXPIRES", 4),
+        Column::whole("USED BY", 5),
+    ]);
     for token in &list.tokens {
         let standing = match token.standing {
             TokenStanding::Usable => "usable",
@@ -52,22 +61,22 @@ fn list(args: &TokenListArgs) -> Result<(), Ended> {
             TokenStanding::Revoked => "revoked",
             TokenStanding::Locked => "locked",
         };
-        table.add_row([
-            token.id.to_string(),
-            token.role.to_string(),
-            token.region.to_string(),
-            standing.to_owned(),
-            token.issued_at.to_string(),
-            token.expires_at.to_string(),
-            token.used_by.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string),
+        table.row([
+            Cell::of(token.id),
+            Cell::of(token.role),
+            Cell::of(&token.region),
+            Cell::of(standing),
+            Cell::of(token.issued_at),
+            Cell::of(token.expires_at),
+            Cell::or_dash(token.used_by.as_ref()),
         ]);
     }
-    output::print_table(&table, str::to_owned)
+    table.print()
 }
 
 fn revoke(args: &TokenRevokeArgs) -> Result<(), Ended> {
     let id: TokenId = args.id.parse().map_err(Failure::usage)?;
     let config = folder_configuration(&args.chosen)?;
     revoke_token(&config, id)?;
-    output::text(&format!("token {id} taken back\n"))
+    output::say(&format!("token {id} taken back"))
 }

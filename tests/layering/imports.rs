@@ -52,7 +52,6 @@ const CRATES: &[(&str, &[&str])] = &[
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),
     ("clap_mangen", &["cli"]),
-    ("comfy_table", &["cli"]),
     ("csv", &["algorithms", "cli"]),
     ("fastrand", &["algorithms", "actors", "eastwest", "app"]),
     ("figment", &["app"]),
@@ -86,6 +85,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("tokio", &["nib", "actors", "eastwest", "northbound", "app"]),
     ("tracing", &["actors", "eastwest", "northbound", "app", "cli"]),
     ("tracing_subscriber", &["app"]),
+    ("unicode_width", &["cli"]),
     ("uuid", &["domain"]),
     ("yaml_serde", &["app"]),
 ];

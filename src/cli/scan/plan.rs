@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::super::args::{Format, ScanArgs};
 use super::super::daemon::refused;
 use super::super::output::{self, Ended, note};
+use super::super::table::{Cell, Column, LeftOut, Table};
 use crate::app::config::Sources;
 use crate::app::failure::Failure;
 use crate::app::forecast::{Course, Courses, Forecast, LinkForecast, Traffic, Warning, assumptions, prepare, verdict};
@@ -153,27 +154,27 @@ fn rounded(figure: f64) -> f64 {
 }
 
 fn table(forecast: &Forecast) -> Result<(), Ended> {
-    let mut who = output::table(&["INTERFACE", "FROM", "SUBNET", "ADDRESSES"]);
+    let mut who = Table::new(&[
+        Column::whole("INTERFACE", 2),
+        Column::whole("FROM", 3),
+        Column::key("SUBNET"),
+        Column::whole("ADDRESSES", 1),
+    ]);
     for link in &forecast.links {
         for one in &link.subnets {
-            who.add_row([
-                link.interface.clone(),
-                one.source.to_string(),
-                one.subnet.to_string(),
-                one.addresses.to_string(),
-            ]);
+            who.row([Cell::of(&link.interface), Cell::of(one.source), Cell::of(one.subnet), Cell::of(one.addresses)]);
         }
     }
-    output::print_table(&who, str::to_owned)?;
-    let header = ["", "ARP", "ICMP", "SNMP", "PACKETS", "BYTES", "TIME", "PACKETS/S", "KBIT/S", "MEMORY"];
+    let mut left_out = who.show()?;
     for link in &forecast.links {
         output::text(&format!("\n{}\n", link.interface))?;
-        courses(&header, &link.courses)?;
+        left_out = left_out.with(courses(&link.courses)?);
     }
     if forecast.links.len() > 1 {
         output::text("\nall interfaces, at the same time\n")?;
-        courses(&header, &forecast.total)?;
+        left_out = left_out.with(courses(&forecast.total)?);
     }
+    left_out.tell();
     let policy = &forecast.config.policy.discovery;
     let protocols: Vec<String> = policy.protocols.iter().map(ToString::to_string).collect();
     note(&format!(
@@ -188,8 +189,19 @@ fn table(forecast: &Forecast) -> Result<(), Ended> {
     Ok(())
 }
 
-fn courses(header: &[&str], courses: &Courses) -> Result<(), Ended> {
-    let mut table = output::table(header);
+fn courses(courses: &Courses) -> Result<LeftOut, Ended> {
+    let mut table = Table::new(&[
+        Column::key(""),
+        Column::whole("ARP", 7),
+        Column::whole("ICMP", 8),
+        Column::whole("SNMP", 9),
+        Column::whole("PACKETS", 1),
+        Column::whole("BYTES", 3),
+        Column::whole("TIME", 2),
+        Column::whole("PACKETS/S", 5),
+        Column::whole("KBIT/S", 4),
+        Column::whole("MEMORY", 6),
+    ]);
     let rows = [
         ("everybody answers", &courses.everybody_answers),
         ("nobody answers", &courses.nobody_answers),
@@ -197,20 +209,20 @@ fn courses(header: &[&str], courses: &Courses) -> Result<(), Ended> {
     ];
     for (name, course) in rows {
         let Traffic { packets, octets } = course.total();
-        table.add_row([
-            name.to_owned(),
-            course.arp.packets.to_string(),
-            course.icmp.packets.to_string(),
-            course.snmp.packets.to_string(),
-            packets.to_string(),
-            octets.to_string(),
-            span(course.duration),
-            format!("{:.0}", course.packets_per_second()),
-            format!("{:.0}", course.kbit_per_second()),
-            format!("{} KiB", course.memory.div_ceil(1_024)),
+        table.row([
+            Cell::of(name),
+            Cell::of(course.arp.packets),
+            Cell::of(course.icmp.packets),
+            Cell::of(course.snmp.packets),
+            Cell::of(packets),
+            Cell::of(octets),
+            Cell::of(span(course.duration)),
+            Cell::of(format!("{:.0}", course.packets_per_second())),
+            Cell::of(format!("{:.0}", course.kbit_per_second())),
+            Cell::of(format!("{} KiB", course.memory.div_ceil(1_024))),
         ]);
     }
-    output::print_table(&table, str::to_owned)
+    table.show()
 }
 
 /// A span for people.
