@@ -92,10 +92,12 @@ fn view(result: &ScanResult, saved: bool) -> ScanView<'_> {
     }
 }
 
-/// On a terminal a bar, in a pipe nothing.
+/// On a terminal a bar on one line, in a pipe nothing.
 fn progress_bar() -> ProgressBar {
-    let bar = ProgressBar::new(0);
-    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} addresses, {msg}, {elapsed}");
+    let bar = ProgressBar::new(0).with_message("0 hosts");
+    // The bar has what the figures leave of the line. Those of the widest scan have less than 40 columns.
+    let addresses = if output::room_for_notes().is_none_or(|room| room < 80) { "" } else { " addresses" };
+    let style = ProgressStyle::with_template(&format!("{{wide_bar}} {{pos}}/{{len}}{addresses}, {{msg}}, {{elapsed}}"));
     match style {
         Ok(style) => bar.with_style(style),
         Err(_) => bar,

@@ -102,21 +102,52 @@ fn a_reader_that_goes_ends_a_command_quietly_and_what_was_saved_is_saved() -> Te
 fn on_a_terminal_of_forty_columns_no_line_is_longer() -> Tested {
     let site = Site::new(6, 3, 1)?;
     site.scan()?;
-    let data = site.data();
-    for command in [format!("scan {SUBNET}"), "devices".to_owned()] {
-        let data = data.display();
-        // What is said beside the table is running text, which a terminal wraps.
-        let typed = format!("stty cols 40 rows 24; exec {PDSNO} {command} --data-dir {data} 2>/dev/null");
-        let mut terminal = site.lab.command("script");
-        let shown = run(terminal.args(["--quiet", "--return", "--command", &typed, "/dev/null"]).env("NO_COLOR", "1"))?;
-        let shown = shown.printed()?;
-        assert!(shown.contains("IP"), "{command}: {shown}");
-        let visible = without_control_sequences(&shown);
-        let tables = visible.lines().filter(|line| !line.trim().is_empty());
-        let longest = tables.map(|line| line.trim_end().chars().count()).max();
-        assert!(longest <= Some(40), "{command}: {longest:?}\n{visible}");
+    let (scan, plan) = (format!("scan {SUBNET}"), format!("scan --plan {SUBNET}"));
+    let others = ["device 10.0.1.3", "device 10.0.1.99", "events", "status", "config show", "policy show", "nib check"];
+    for width in [40, 60, 80, 120] {
+        for command in [scan.as_str(), &plan, "devices"].into_iter().chain(others) {
+            let shown = on_a_terminal(&site, width, command)?;
+            let longest = shown.lines().map(|line| line.trim_end().chars().count()).max();
+            assert!(longest > Some(0) && longest <= Some(width), "{command}: {longest:?} of {width}\n{shown}");
+        }
     }
     Ok(())
+}
+
+#[test]
+fn a_narrow_terminal_shows_what_matters_whole_and_names_what_it_leaves_out() -> Tested {
+    let site = Site::new(6, 3, 1)?;
+    site.scan()?;
+    for command in [format!("scan {SUBNET}"), "devices".to_owned()] {
+        let shown = on_a_terminal(&site, 40, &command)?;
+        for device in site.devices()? {
+            let (address, mac) = (&device["ip_addresses"][0], &device["mac"]);
+            let (address, mac) = (address.as_str().ok_or("no address")?, mac.as_str().ok_or("no MAC address")?);
+            let row = shown.lines().find(|line| line.contains(mac)).ok_or_else(|| format!("no {mac}: {shown}"))?;
+            assert!(row.split_whitespace().any(|word| word == address), "{command}: {row}");
+        }
+        let said = shown.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(said.contains("too narrow for ") && said.contains("VENDOR, TYPE, METHODS, RTT"), "{command}: {said}");
+    }
+    let configured = on_a_terminal(&site, 40, "config show")?;
+    assert!(configured.lines().any(|line| line.trim_end() == "policy.missed_cycles_before_inactive"), "{configured}");
+    // Whoever is no terminal gets all of it.
+    let piped = site.read(&["devices"])?.printed()?;
+    let header: Vec<_> =
+        piped.lines().next().unwrap_or_default().split("  ").filter(|title| !title.is_empty()).collect();
+    let titles = ["ID", "STATUS", "IP", "MAC", "HOSTNAME", "VENDOR", "TYPE", "METHODS", "RTT", "LAST SEEN"];
+    assert_eq!(header.iter().map(|title| title.trim()).collect::<Vec<_>>(), titles);
+    assert!(piped.lines().count() == 7 && !piped.contains('…') && piped.contains("Raspberry Pi Foundation"), "{piped}");
+    Ok(())
+}
+
+/// What a terminal of so many columns shows of a command, its remarks and its progress included.
+fn on_a_terminal(site: &Site, width: usize, command: &str) -> Tested<String> {
+    let typed = format!("stty cols {width} rows 24; exec {PDSNO} {command}");
+    let mut terminal = site.lab.command("script");
+    terminal.args(["--quiet", "--command", &typed, "/dev/null"]).env("NO_COLOR", "1");
+    terminal.env("PDSNO_DATA_DIR", site.data()).current_dir(site.folder());
+    Ok(without_control_sequences(&run(&mut terminal)?.out))
 }
 
 /// What a terminal shows of a text: the last of what was written over itself, without control sequences
