@@ -12,26 +12,27 @@
 //!
 //! What was committed is what holds: after every commit the actor begins as at a start, reads its row
 //! and becomes what that says. So a kill at any line leaves nothing that a start does not mend.
+//!
+//! Here are the states, the timer and the messages. `begin` looks at what there is, and `becoming` makes
+//! the actor that; `asking` joins and `renewing` stays; `refused` is told that it may not; `record`
+//! writes it down, and `keys` keeps the private keys.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::fut::{ready, wrap_future};
 use actix::{
-    Actor, ActorFutureExt, AsyncContext, AtomicResponse, Context, Handler, Message, Recipient, ResponseActFuture,
-    SpawnHandle,
+    Actor, AsyncContext, AtomicResponse, Context, Handler, Message, Recipient, ResponseActFuture, SpawnHandle,
 };
-use tracing::{debug, error, info};
+use tracing::{debug, error};
 
-use super::causes;
 use super::health::Note;
 use super::identity::{Became, Own};
 use super::nib::{Nib, OpenLog};
-use super::post::{Acquaint, Assume, Delivered, Identity, Send};
+use super::post::{Acquaint, Assume, Delivered, Send};
 use super::presence::ParentLost;
 use super::validation::Withdraw;
 use super::{Ping, hand};
-use crate::algorithms::trust::authority::renew_at;
 use crate::algorithms::trust::backoff::Backoff;
 use crate::algorithms::validation::joiner::Joiner;
 use crate::algorithms::validation::renewer::Renewer;
@@ -39,7 +40,6 @@ use crate::domain::certificate::Certificate;
 use crate::domain::controller::{Cluster, ControllerId, Region, Role};
 use crate::domain::entropy::Entropy;
 use crate::domain::log::Sealer;
-use crate::domain::number::Epoch;
 use crate::domain::reason::Reason;
 use crate::domain::time::{Clock, Timestamp};
 use crate::domain::token::BootstrapToken;
@@ -52,6 +52,7 @@ use crate::wire::validation::{
 };
 
 mod asking;
+mod becoming;
 mod begin;
 pub mod keys;
 mod record;
@@ -59,7 +60,6 @@ mod refused;
 mod renewing;
 mod status;
 
-use begin::{Begun, Standing};
 use keys::KeyStore;
 use renewing::holder;
 pub use status::MembershipStatus;
@@ -241,114 +241,6 @@ impl MembershipActor {
             candidate.next_attempt_at = Some(self.clock.now().saturating_add(wait));
         }
         self.wake(what, wait, ctx);
-        self.note();
-    }
-
-    /// Looks at what there is, and becomes it.
-    fn begin(&mut self) -> Step {
-        let begin = begin::Begin {
-            settings: self.settings.clone(),
-            token: self.token.take(),
-            nib: self.links.nib.clone(),
-            keys: Arc::clone(&self.links.keys),
-            now: self.clock.now(),
-            entropy: Arc::clone(&self.entropy),
-        };
-        Box::pin(wrap_future::<_, Self>(begin.run()).then(|begun, this, ctx| this.begun(begun, ctx)))
-    }
-
-    fn begun(&mut self, begun: Begun, ctx: &mut Context<Self>) -> Step {
-        match begun {
-            Begun::Stop { reason, remedy } => {
-                self.stop(reason, remedy, ctx);
-                Box::pin(ready(()))
-            }
-            Begun::Troubled { detail, token } => {
-                self.token = token;
-                error!(error = detail, "the membership cannot be read or made; it is tried again");
-                self.last_reason = Some(detail);
-                self.again(Wake::Begin, ctx);
-                Box::pin(ready(()))
-            }
-            Begun::Newcomer { joiner, key, parent } => {
-                let identity =
-                    Identity { id: joiner.temp_id().clone(), key: Arc::clone(&key), epoch: Epoch::default() };
-                let candidate =
-                    Candidate { joiner: *joiner, key, parent, attempt: 0, next_attempt_at: None, alarmed: false };
-                self.state = State::Pending(Box::new(candidate));
-                self.note();
-                let assume = self.links.assume.clone();
-                let assumed = async move { hand(&assume, Assume(identity), "a newcomer's name").await };
-                Box::pin(wrap_future::<_, Self>(assumed).map(|_, this, ctx| this.wake(Wake::Ask, Duration::ZERO, ctx)))
-            }
-            Begun::Member(standing) => self.become_member(*standing),
-        }
-    }
-
-    /// Tells everybody who this controller is: first those without whom it could not write or speak.
-    fn become_member(&mut self, standing: Standing) -> Step {
-        let Standing { own, certificate, parent, unproven } = standing;
-        let (log, assume, acquaint) = (self.links.log.clone(), self.links.assume.clone(), self.links.acquaint.clone());
-        let (became, acks) = (self.links.became.clone(), self.links.acks.clone());
-        let sealer = (self.links.sealer)(&own);
-        let (known, serial) = (Arc::clone(&own), certificate.serial);
-        let told = async move {
-            match hand(&log, OpenLog(sealer), "the log's name").await {
-                Some(Ok(())) => {}
-                Some(Err(error)) => return Err(causes(&error)),
-                None => return Err("the NIB does not answer".to_owned()),
-            }
-            let identity = Identity { id: known.id.clone(), key: Arc::clone(&known.key), epoch: known.epoch };
-            hand(&assume, Assume(identity), "the controller's name").await;
-            if let Some(parent) = parent.clone() {
-                hand(&acquaint, Acquaint::Insert(parent), "the parent's key").await;
-            }
-            for other in became {
-                hand(&other, Became(Arc::clone(&known)), "the controller's name").await;
-            }
-            if let Some(parent) = &parent {
-                send(&acks, parent.controller_id.clone(), ValidationAck { serial }).await;
-            }
-            Ok(parent)
-        };
-        Box::pin(wrap_future::<_, Self>(told).map(move |told, this, ctx| match told {
-            Ok(parent) => this.member(own, certificate, parent, unproven, ctx),
-            Err(detail) => {
-                error!(error = detail, "the log cannot be opened under the controller's name; it is tried again");
-                this.last_reason = Some(detail);
-                this.again(Wake::Begin, ctx);
-            }
-        }))
-    }
-
-    fn member(
-        &mut self,
-        own: Arc<Own>,
-        certificate: Certificate,
-        parent: Option<Certificate>,
-        unproven: bool,
-        ctx: &mut Context<Self>,
-    ) {
-        info!(controller = %own.id, serial = %certificate.serial, expires_at = %certificate.expires_at, "validated");
-        let renew_at = parent.is_some().then(|| renew_at(&certificate, self.random.u32(..)));
-        let renewer = Renewer::default();
-        let asking = parent.is_some().then_some(Ask::Affirm);
-        self.state = State::Member(Box::new(Member {
-            own,
-            certificate,
-            renew_at,
-            renewer,
-            asking,
-            unproven,
-            parent,
-            barred: None,
-        }));
-        self.backoff.reset();
-        self.last_reason = None;
-        match asking {
-            Some(_) => self.wake(Wake::Ask, Duration::ZERO, ctx),
-            None => self.rest(ctx),
-        }
         self.note();
     }
 
