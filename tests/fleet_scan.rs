@@ -1,5 +1,6 @@
 //! The program in front of a simulated fleet: what it says is compared with the fleet's own truth,
-//! host by host. `tests/fleet/simulator.rs` says what a fleet is; the tests of its parts run here.
+//! host by host; Net-SNMP in front of it, too. `tests/fleet/simulator.rs` says what a fleet is; the tests
+//! of its parts run here.
 
 #[path = "fleet/answer.rs"]
 mod answer;
@@ -7,6 +8,10 @@ mod answer;
 mod ber;
 #[path = "fleet/draw.rs"]
 mod draw;
+#[path = "fleet/engine.rs"]
+mod engine;
+#[path = "fleet/fault.rs"]
+mod fault;
 #[path = "fleet/frames.rs"]
 mod frames;
 #[path = "fleet/model.rs"]
@@ -25,6 +30,15 @@ mod snmp;
 mod storm;
 #[path = "fleet/truth.rs"]
 mod truth;
+#[path = "fleet/users.rs"]
+mod users;
+#[path = "fleet/version.rs"]
+mod version;
+
+#[path = "fleet_scan/net_snmp.rs"]
+mod net_snmp;
+#[path = "fleet_scan/versions.rs"]
+mod versions;
 
 #[expect(dead_code, reason = "only the waiting is used: the fleet has a script of its own")]
 #[path = "lab/handle.rs"]
@@ -85,12 +99,21 @@ fn truth(options: &[&str]) -> Tested<Value> {
     run(Command::new(fleet).args(["truth", "--prefix", PREFIX]).args(options))?.json()
 }
 
+/// A command in front of the fleet.
+fn in_front(options: &[&str], command: &[&str]) -> Command {
+    let mut fleet = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lab/fleet.sh"));
+    without_settings(&mut fleet).env("FLEET", simulator()).args(["--prefix", PREFIX]).args(options);
+    fleet.arg("--").args(command);
+    fleet
+}
+
 /// One scan of all its addresses.
 fn scan(options: &[&str]) -> Tested<Ran> {
-    let mut command = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lab/fleet.sh"));
-    without_settings(&mut command).env("FLEET", simulator()).args(["--prefix", PREFIX]).args(options);
-    run(command.args(["--", PDSNO, "scan", PREFIX, "--probe-rate", "10000", "--format", "json"]))
+    run(&mut in_front(options, &SCAN))
 }
+
+/// The program's arguments for a scan of the whole fleet.
+const SCAN: [&str; 7] = [PDSNO, "scan", PREFIX, "--probe-rate", "10000", "--format", "json"];
 
 /// What is compared of a host: addresses, what answered, and what SNMP told.
 #[derive(Debug, PartialEq)]
@@ -99,6 +122,7 @@ struct Seen {
     methods: Value,
     reason: Value,
     system: Value,
+    engine: Value,
     interfaces: Vec<Value>,
 }
 
@@ -111,8 +135,7 @@ fn expected(truth: &Value) -> Tested<BTreeMap<String, Seen>> {
 fn expected_of(host: &Value) -> Seen {
     let answers = |protocol: &str| host["answers"].as_array().is_some_and(|all| all.iter().any(|one| one == protocol));
     let agent = if answers("snmp") { &host["agent"] } else { &Value::Null };
-    let faults = host["faults"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let has = |fault: &str| faults.iter().any(|one| one == fault);
+    let has = |fault: &str| has_fault(host, fault);
     // A frame that is cut off is dropped before anybody sees that it is SNMP; what is malformed is
     // from an agent, unless it bears an id or an address that nobody asked with.
     let reason = match () {
@@ -131,8 +154,13 @@ fn expected_of(host: &Value) -> Seen {
         methods: host["answers"].clone(),
         reason,
         system: json!(["sys_descr", "sys_object_id", "sys_name", "sys_location"].map(|key| &agent[key])),
+        engine: Value::Null,
         interfaces: interfaces(&agent["interfaces"]),
     }
+}
+
+fn has_fault(host: &Value, fault: &str) -> bool {
+    host["faults"].as_array().is_some_and(|faults| faults.iter().any(|one| one == fault))
 }
 
 fn seen(scan: &Value) -> Tested<BTreeMap<String, Seen>> {
@@ -147,6 +175,7 @@ fn seen_of(device: &Value) -> Seen {
         methods: device["methods"].clone(),
         reason: told["reason"].clone(),
         system: json!(["sys_descr", "sys_object_id", "sys_name", "sys_location"].map(|key| &told[key])),
+        engine: told["engine"].clone(),
         interfaces: interfaces(&told["interfaces"]),
     }
 }
@@ -156,14 +185,17 @@ fn interfaces(told: &Value) -> Vec<Value> {
     told.as_array().into_iter().flatten().map(|row| json!(keys.map(|key| &row[key]))).collect()
 }
 
-fn compare(options: &[&str]) -> Tested {
-    let truth = truth(options)?;
-    let scan = scan(options)?.json()?;
-    let (expected, mut seen) = (expected(&truth)?, seen(&scan)?);
+fn all_are_seen(expected: BTreeMap<String, Seen>, mut seen: BTreeMap<String, Seen>) {
     for (mac, host) in expected {
         assert_eq!(seen.remove(&mac), Some(host), "{mac}");
     }
     assert_eq!(seen, BTreeMap::new(), "nobody else");
+}
+
+fn compare(options: &[&str]) -> Tested {
+    let truth = truth(options)?;
+    let scan = scan(options)?.json()?;
+    all_are_seen(expected(&truth)?, seen(&scan)?);
     assert_eq!(scan["targets"], 1_021);
     assert_eq!(scan["protocols"]["arp"]["hosts"], truth["live_addresses"]);
     Ok(())

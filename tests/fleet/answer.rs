@@ -5,10 +5,13 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::draw::Question;
+use crate::engine::Engines;
+use crate::fault::Fault;
 use crate::frames::{self, Ends, Request};
-use crate::network::{Fault, Host, Kind, Network};
+use crate::network::{Host, Kind, Network};
 use crate::objects::View;
 use crate::snmp;
+use crate::version::Version;
 
 /// What came and went.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -49,6 +52,7 @@ pub struct Fleet {
     /// For each host the number of its next frame, by which chance is drawn: what happens to a host
     /// does not depend on what others do.
     drawn: Vec<u32>,
+    engines: Engines,
     frame: Vec<u8>,
     message: Vec<u8>,
 }
@@ -59,7 +63,8 @@ const COPY_AFTER: Duration = Duration::from_micros(200);
 impl Fleet {
     pub fn new(network: Network) -> Self {
         let drawn = vec![0; network.hosts.len()];
-        Self { network, counters: Counters::default(), drawn, frame: Vec::new(), message: Vec::new() }
+        let (counters, engines) = (Counters::default(), Engines::default());
+        Self { network, counters, drawn, engines, frame: Vec::new(), message: Vec::new() }
     }
 
     /// Takes a frame from the scanner; hands each frame that answers it to `send`, with the time
@@ -180,8 +185,15 @@ impl Fleet {
             let packet = asked.get(14..).unwrap_or_default();
             return self.write_closed(place, back, packet, out);
         };
-        let view = View { network, host, agent, now };
-        match snmp::respond(&view, payload, host.faults.has(Fault::WrongId), &mut self.message) {
+        let view = View { network, host, agent, now, starts: self.engines.starts(place) };
+        let wrong_id = host.faults.has(Fault::WrongId);
+        let responded = match snmp::version(payload).and_then(Version::of) {
+            Some(Version::V3) if agent.versions.has(Version::V3) => {
+                self.engines.respond(place, &view, payload, wrong_id, &mut self.message)
+            }
+            _ => snmp::respond(&view, payload, wrong_id, &mut self.message),
+        };
+        match responded {
             Ok(()) => {
                 self.counters.snmp_responses += 1;
                 frames::write_snmp(out, back, port, &self.message);
@@ -247,12 +259,13 @@ impl Fleet {
     }
 }
 
-/// What a scanner that makes no mistake sees a host answer.
+/// What a scanner sees a host answer that makes no mistake, speaks all versions of SNMP, and has the
+/// community and the users of the options.
 pub fn answers(host: &Host) -> Vec<&'static str> {
     let mut answers = vec!["arp"];
     if host.kind != Kind::ArpOnly && !host.faults.spoil_replies() {
         answers.push("icmp");
-        answers.extend(host.agent().map(|_| "snmp"));
+        answers.extend((!host.readable_by().is_empty()).then_some("snmp"));
     }
     answers
 }

@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 use pdsno::domain::address::MacAddr;
@@ -11,10 +12,13 @@ use pdsno::wire::oid::Oid;
 use pdsno::wire::snmp::pdu::{Pdu, Value};
 use pdsno::wire::snmp::{RequestId, decode_response, encode_get, encode_get_bulk};
 use pdsno::wire::udp::{self, Datagram};
+use pdsno::wire::usm::message::{Head, Protection, ScopedPdu, Sealed, encode};
+use pdsno::wire::usm::security::SecurityParameters;
 use proptest::prelude::*;
 
 use super::*;
-use crate::options::tests::options;
+use crate::options::tests::{USERS, options};
+use crate::version::Versions;
 
 const SCANNER: MacAddr = MacAddr::new([2, 0, 0, 0, 0, 0xfa]);
 const PORT: u16 = 40_000;
@@ -209,6 +213,56 @@ fn version_1_has_errors_instead_of_exceptions() {
     assert!(ask(&mut fleet, &host, &as_version_1(get_bulk(1, &[mib::IF_DESCR]))).is_empty(), "it has no such PDU");
 }
 
+/// The message by which an asker of SNMP v3 begins.
+fn discovery() -> Vec<u8> {
+    let head = Head { id: 4_713, max_size: 1_472, reportable: true, security: SecurityParameters::default() };
+    let scoped = ScopedPdu { context_engine: Vec::new(), context_name: Vec::new(), pdu: Pdu::get(1, &[]) };
+    let mut message = Vec::new();
+    encode(&mut message, &head, &scoped, Protection::Plain);
+    message
+}
+
+#[test]
+fn an_agent_answers_in_its_versions_alone() {
+    let mut fleet = fleet(&format!(
+        "--prefix 10.1.0.0/24 --live 1 --snmp 1 --snmp-v1 0.3 --snmp-v3 0.3 --snmp-all 0.2 --snmp-users {USERS}"
+    ));
+    for host in fleet.network.hosts.clone() {
+        let message = get(&[mib::SYS_DESCR]);
+        let asked = [as_version_1(message.clone()), message, discovery()];
+        let answered = asked.map(|message| ask(&mut fleet, &host, &message).len());
+        let expected = match host.agent().unwrap().versions {
+            Versions::V1 => [1, 0, 0],
+            Versions::V3 => [0, 0, 1],
+            Versions::ALL => [1, 1, 1],
+            _ => [1, 1, 0],
+        };
+        assert_eq!(answered, expected, "{host:?}");
+    }
+}
+
+#[test]
+fn a_host_with_several_addresses_is_one_engine() {
+    let line = "--prefix 10.1.0.0/24 --live 1 --snmp 1 --snmp-v3 1 --multi-address 0.3";
+    let mut fleet = fleet(&format!("{line} --snmp-users {USERS}"));
+    let mut engines = BTreeSet::new();
+    for host in fleet.network.hosts.clone() {
+        let at = |offset: &u32| Host { offsets: vec![*offset], ..host.clone() };
+        let told: BTreeSet<Vec<u8>> = host
+            .offsets
+            .iter()
+            .map(|offset| {
+                let [(_, frame)] = ask(&mut fleet, &at(offset), &discovery()).try_into().unwrap();
+                let Ok(Incoming::Udp { payload, .. }) = decode(&frame) else { panic!("{frame:?}") };
+                Sealed::read(payload).unwrap().head().security.engine.clone()
+            })
+            .collect();
+        assert_eq!(told.len(), 1, "{host:?}");
+        engines.extend(told);
+    }
+    assert_eq!(engines.len(), fleet.network.hosts.len());
+}
+
 #[test]
 fn another_community_and_nonsense_are_met_with_silence() {
     let mut fleet = fleet("--prefix 10.1.0.0/24 --community secret");
@@ -312,11 +366,11 @@ fn a_host_behind_a_proxy_is_reached_by_its_hardware_address() {
 proptest! {
     #[test]
     fn any_octets_are_answered_or_not(octets in prop::collection::vec(any::<u8>(), 0..200), at in 0_usize..120, with: u8) {
-        let mut fleet = fleet("--prefix 10.1.0.0/26 --live 1 --snmp 1");
+        let mut fleet = fleet(&format!("--prefix 10.1.0.0/26 --live 1 --snmp 1 --snmp-all 1 --snmp-users {USERS}"));
         let host = fleet.network.hosts[0].clone();
         asked(&mut fleet, &octets);
         ask(&mut fleet, &host, &octets);
-        for message in [get(&[mib::SYS_DESCR, mib::IF_DESCR]), get_bulk(9, &[mib::IF_ENTRY])] {
+        for message in [get(&[mib::SYS_DESCR, mib::IF_DESCR]), get_bulk(9, &[mib::IF_ENTRY]), discovery()] {
             let mut message = message;
             let at = at % message.len();
             message[at] = with;

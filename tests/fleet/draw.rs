@@ -2,7 +2,9 @@
 //! before: a network is the same in each run, and a frame is lost or not regardless of what other
 //! hosts do meanwhile.
 
-/// What is drawn.
+use crate::fault::Fault;
+
+/// What is drawn, beside faults. The numbers stay what they are: with them a seed would be another fleet.
 #[derive(Debug, Clone, Copy)]
 pub enum Question {
     Live,
@@ -17,18 +19,18 @@ pub enum Question {
     MultiAddress,
     Addresses,
     ProxyArp,
-    WrongId,
-    ForeignSource,
-    Malformed,
-    Truncated,
-    NonUtf8,
-    Looping,
-    LossIn,
+    LossIn = 18,
     LossOut,
     Jitter,
     Late,
     Duplicate,
+    Versions,
+    User,
+    Boots,
 }
+
+/// Where the numbers of faults begin.
+const FAULTS: u64 = 0x40;
 
 /// Where all chance comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,19 +39,32 @@ pub struct Seed(pub u64);
 impl Seed {
     /// A number of 64 bits.
     pub fn number(self, question: Question, place: u64) -> u64 {
-        mix(mix(self.0 ^ ((question as u64 + 1) << 56)).wrapping_add(place))
+        self.drawn(question as u64, place)
+    }
+
+    fn drawn(self, what: u64, place: u64) -> u64 {
+        mix(mix(self.0 ^ ((what + 1) << 56)).wrapping_add(place))
     }
 
     /// A number from 0 up to 1, without 1.
     pub fn unit(self, question: Question, place: u64) -> f64 {
-        // The 53 bits that an f64 can tell apart.
-        (self.number(question, place) >> 11) as f64 / (1_u64 << 53) as f64
+        unit(self.number(question, place))
     }
 
     /// Whether what happens in such a share of cases happens in this one.
     pub fn happens(self, share: f64, question: Question, place: u64) -> bool {
         share > 0.0 && self.unit(question, place) < share
     }
+
+    /// Whether a fault that such a share has is at this place.
+    pub fn strikes(self, share: f64, fault: Fault, place: u64) -> bool {
+        share > 0.0 && unit(self.drawn(FAULTS + fault as u64, place)) < share
+    }
+}
+
+fn unit(number: u64) -> f64 {
+    // The 53 bits that an f64 can tell apart.
+    (number >> 11) as f64 / (1_u64 << 53) as f64
 }
 
 /// SplitMix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, 2014).

@@ -3,63 +3,14 @@
 use std::net::Ipv4Addr;
 
 use pdsno::domain::address::MacAddr;
+use pdsno::domain::credential::User;
+use pdsno::domain::engine::EngineId;
 
 use crate::draw::{Question, Seed};
+use crate::fault::{Fault, Faults};
 use crate::model::{AGENTLESS_OUIS, MODELS, Model};
 use crate::options::Options;
-
-/// What is wrong with a host, in all it says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
-    WrongId,
-    ForeignSource,
-    Malformed,
-    Truncated,
-    NonUtf8,
-    Looping,
-}
-
-impl Fault {
-    pub const ALL: [Self; 6] =
-        [Self::WrongId, Self::ForeignSource, Self::Malformed, Self::Truncated, Self::NonUtf8, Self::Looping];
-
-    /// Those that make its ICMP and SNMP replies useless.
-    const SPOILING: [Self; 4] = [Self::WrongId, Self::ForeignSource, Self::Malformed, Self::Truncated];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::WrongId => "wrong_id",
-            Self::ForeignSource => "foreign_source",
-            Self::Malformed => "malformed",
-            Self::Truncated => "truncated",
-            Self::NonUtf8 => "non_utf8",
-            Self::Looping => "looping",
-        }
-    }
-}
-
-/// A set of faults.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Faults(u8);
-
-impl Faults {
-    pub fn has(self, fault: Fault) -> bool {
-        self.0 & (1 << fault as u8) != 0
-    }
-
-    /// Whether nobody can make sense of what it sends by ICMP and SNMP.
-    pub fn spoil_replies(self) -> bool {
-        Fault::SPOILING.into_iter().any(|fault| self.has(fault))
-    }
-
-    pub fn iter(self) -> impl Iterator<Item = Fault> {
-        Fault::ALL.into_iter().filter(move |fault| self.has(*fault))
-    }
-
-    fn with(self, fault: Fault, wanted: bool) -> Self {
-        Self(self.0 | (u8::from(wanted) << fault as u8))
-    }
-}
+use crate::version::{Version, Versions};
 
 /// What a host does about UDP port 161, and about being pinged.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,11 +34,23 @@ pub struct Agent {
     pub most_octets: usize,
     /// How long it had been up when the fleet began, in seconds.
     pub uptime: u32,
+    pub versions: Versions,
+    /// Of those that speak SNMP v3.
+    pub engine: Option<Engine>,
     /// The hosts before and after it in the line of those that speak LLDP.
     pub previous: Option<u32>,
     pub next: Option<u32>,
     /// Whether it speaks LLDP.
     pub lldp: bool,
+}
+
+/// What an agent that speaks SNMP v3 has to do so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Engine {
+    /// The number of the user that it knows.
+    pub user: u8,
+    /// How often it had started when the fleet began.
+    pub boots: u32,
 }
 
 impl Agent {
@@ -112,6 +75,25 @@ pub struct Host {
 impl Host {
     pub fn agent(&self) -> Option<&Agent> {
         if let Kind::Agent(agent) = &self.kind { Some(agent) } else { None }
+    }
+
+    /// The versions of SNMP by which it can be read.
+    pub fn readable_by(&self) -> Vec<Version> {
+        let bars = |version: Version| match version {
+            Version::V1 | Version::V2c => false,
+            Version::V3 => self.faults.bar_users(),
+        };
+        let spoken = self.agent().filter(|_| !self.faults.spoil_replies()).map_or(&[][..], |agent| agent.versions.0);
+        spoken.iter().copied().filter(|version| !bars(*version)).collect()
+    }
+
+    /// The name of its engine: the maker's number and the host's hardware address (RFC 3411 section 5).
+    pub fn engine_id(&self, agent: &Agent) -> EngineId {
+        // mac(3) of SnmpEngineID; the highest bit says that there is a format.
+        const MAC: u8 = 3;
+        let maker = agent.model().sys_object_id[6] | 1 << 31;
+        let octets = [&maker.to_be_bytes()[..], &[MAC], &self.mac.octets()].concat();
+        EngineId::try_from(octets.as_slice()).expect("it has eleven octets")
     }
 }
 
@@ -188,15 +170,14 @@ impl Network {
             _ => AGENTLESS_OUIS[self.pick(Question::Model, offset, AGENTLESS_OUIS.len())],
         };
         let [_, _, high, low] = offset.to_be_bytes();
-        let mut faults = Faults::default()
-            .with(Fault::WrongId, self.drawn(options.wrong_id, Question::WrongId, offset))
-            .with(Fault::ForeignSource, self.drawn(options.foreign_source, Question::ForeignSource, offset))
-            .with(Fault::Malformed, self.drawn(options.malformed, Question::Malformed, offset))
-            .with(Fault::Truncated, self.drawn(options.truncated, Question::Truncated, offset));
-        if matches!(kind, Kind::Agent(_)) {
-            faults = faults
-                .with(Fault::NonUtf8, self.drawn(options.non_utf8, Question::NonUtf8, offset))
-                .with(Fault::Looping, self.drawn(options.looping, Question::Looping, offset));
+        let mut faults = Faults::default();
+        let strikes = |fault: &Fault| self.seed.strikes(options.share(*fault), *fault, offset.into());
+        faults.extend(Fault::OF_HOSTS.into_iter().filter(strikes));
+        if let Kind::Agent(agent) = &kind {
+            faults.extend(Fault::OF_AGENTS.into_iter().filter(strikes));
+            let user = agent.engine.and_then(|engine| self.user(engine));
+            let can_be = |fault: &Fault| user.is_some_and(|user| user.privacy.is_some() || !fault.is_of_privacy());
+            faults.extend(Fault::OF_ENGINES.into_iter().filter(can_be).find(strikes));
         }
         // A proxy is the last host before it that is reached directly.
         let proxy =
@@ -212,6 +193,7 @@ impl Network {
 
     fn agent(&self, offset: u32) -> Agent {
         let model = self.pick(Question::Model, offset, MODELS.len());
+        let versions = self.versions(offset);
         let huge = self.options.huge_table > 0 && self.drawn(self.options.huge_share, Question::HugeTable, offset);
         Agent {
             model: u8::try_from(model).expect("there are few models"),
@@ -219,10 +201,35 @@ impl Network {
             most_octets: if self.drawn(0.125, Question::SmallMessages, offset) { SMALLEST } else { WHOLE_FRAME },
             // Up to ten years: sysUpTime begins again after 497 days.
             uptime: u32::try_from(self.pick(Question::Uptime, offset, 315_360_000)).expect("it is below 2^32"),
+            versions,
+            engine: versions.has(Version::V3).then(|| self.engine(offset)),
             previous: None,
             next: None,
             lldp: self.drawn(self.options.lldp, Question::Lldp, offset),
         }
+    }
+
+    fn versions(&self, offset: u32) -> Versions {
+        let Options { snmp_v1, snmp_v3, snmp_all, .. } = self.options;
+        match self.seed.unit(Question::Versions, offset.into()) {
+            drawn if drawn < snmp_v1 => Versions::V1,
+            drawn if drawn < snmp_v1 + snmp_v3 => Versions::V3,
+            drawn if drawn < snmp_v1 + snmp_v3 + snmp_all => Versions::ALL,
+            _ => Versions::COMMUNITIES,
+        }
+    }
+
+    fn engine(&self, offset: u32) -> Engine {
+        let users = self.options.snmp_users.as_ref().map_or(1, |users| users.count());
+        Engine {
+            user: u8::try_from(self.pick(Question::User, offset, users)).expect("there are at most 255 users"),
+            boots: 1 + u32::try_from(self.pick(Question::Boots, offset, 200)).expect("it is below 200"),
+        }
+    }
+
+    /// The user that an engine knows, as the options have him.
+    pub fn user(&self, engine: Engine) -> Option<&User> {
+        self.options.snmp_users.as_ref()?.get(engine.user)
     }
 
     fn pick(&self, question: Question, offset: u32, choices: usize) -> usize {
@@ -273,7 +280,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::options::tests::options;
+    use crate::options::tests::{USERS, options};
 
     #[test]
     fn a_whole_fleet_has_the_shares_that_were_asked_for() {
@@ -326,6 +333,30 @@ mod tests {
             assert_ne!(network.station(host), host.mac);
             assert!(network.hosts.iter().any(|proxy| proxy.mac == network.station(host) && proxy.behind.is_none()));
         }
+    }
+
+    #[test]
+    fn agents_speak_the_versions_that_were_asked_for_and_have_one_fault_of_theirs() {
+        let shares = "--snmp-v1 0.1 --snmp-v3 0.3 --snmp-all 0.2 --v3-reboots 0.5 --v3-no-privacy 0.5";
+        let network = Network::new(options(&format!("--live 1 --snmp 1 {shares} --snmp-users {USERS}")));
+        let all = network.hosts.len() as f64;
+        let with = |versions| network.hosts.iter().filter(move |host| host.agent().unwrap().versions == versions);
+        for (versions, share) in [(Versions::V1, 0.1), (Versions::V3, 0.3), (Versions::ALL, 0.2)] {
+            assert!((with(versions).count() as f64 / all - share).abs() < 0.01, "{versions:?}");
+        }
+        let (mut users, mut engines) = (BTreeSet::new(), BTreeSet::new());
+        for host in &network.hosts {
+            let agent = host.agent().unwrap();
+            assert_eq!(agent.engine.is_some(), agent.versions.has(Version::V3));
+            assert!(host.faults.iter().count() <= usize::from(agent.engine.is_some()));
+            let Some(engine) = agent.engine else { continue };
+            let privacy = network.user(engine).unwrap().privacy.is_some();
+            assert!(privacy || !host.faults.has(Fault::NoPrivacy), "who has no privacy cannot lack it");
+            assert_eq!(host.readable_by().contains(&Version::V3), !host.faults.has(Fault::NoPrivacy));
+            users.insert(engine.user);
+            engines.insert(host.engine_id(agent));
+        }
+        assert_eq!((users.len(), engines.len()), (4, with(Versions::V3).count() + with(Versions::ALL).count()));
     }
 
     #[test]

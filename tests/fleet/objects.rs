@@ -1,5 +1,6 @@
 //! The objects of an agent, in the order in which they are walked: LLDP-MIB (IEEE Std 802.1AB), the
-//! system group (RFC 3418), ifTable and ifXTable (RFC 2863), and Cisco's cdpCacheTable.
+//! system group (RFC 3418), ifTable and ifXTable (RFC 2863), Cisco's cdpCacheTable, and the engine of
+//! those that speak SNMP v3 (RFC 3411).
 
 use std::io::Write;
 use std::time::Duration;
@@ -7,8 +8,10 @@ use std::time::Duration;
 use pdsno::domain::address::MacAddr;
 
 use crate::ber;
+use crate::engine::Starts;
+use crate::fault::Fault;
 use crate::model::Model;
-use crate::network::{Agent, Fault, Host, Network};
+use crate::network::{Agent, Host, Network};
 
 const COUNTER32: u8 = 0x41;
 const GAUGE32: u8 = 0x42;
@@ -32,10 +35,11 @@ enum Of {
     Interfaces,
     InterfacesMore,
     CdpCache,
+    Engine,
 }
 
 /// All of them, ascending. Objects that are no table's have one row, which is named 0.
-static TABLES: [Table; 8] = [
+static TABLES: [Table; 9] = [
     Table { of: Of::LldpLocal, prefix: &[1, 0, 8802, 1, 1, 2, 1, 3], columns: &[1, 2, 3, 4] },
     Table { of: Of::LldpPorts, prefix: &[1, 0, 8802, 1, 1, 2, 1, 3, 7, 1], columns: &[2, 3, 4] },
     Table { of: Of::LldpRemote, prefix: &[1, 0, 8802, 1, 1, 2, 1, 4, 1, 1], columns: &[4, 5, 6, 7, 8, 9, 10, 11, 12] },
@@ -44,6 +48,7 @@ static TABLES: [Table; 8] = [
     Table { of: Of::Interfaces, prefix: &[1, 3, 6, 1, 2, 1, 2, 2, 1], columns: &[1, 2, 3, 4, 5, 6, 7, 8, 10, 16] },
     Table { of: Of::InterfacesMore, prefix: &[1, 3, 6, 1, 2, 1, 31, 1, 1, 1], columns: &[1, 15, 18] },
     Table { of: Of::CdpCache, prefix: &[1, 3, 6, 1, 4, 1, 9, 9, 23, 1, 2, 1, 1], columns: &[3, 4, 5, 6, 7, 8] },
+    Table { of: Of::Engine, prefix: &[1, 3, 6, 1, 6, 3, 10, 2, 1], columns: &[1, 2, 3, 4] },
 ];
 
 /// One object.
@@ -88,6 +93,8 @@ pub struct View<'n> {
     pub agent: &'n Agent,
     /// How long the fleet has been running.
     pub now: Duration,
+    /// What it has done since.
+    pub starts: Starts,
 }
 
 impl<'n> View<'n> {
@@ -155,6 +162,7 @@ impl<'n> View<'n> {
         let when = |is: bool, rows| if is { rows } else { 0 };
         match table.of {
             Of::System | Of::IfNumber => 1,
+            Of::Engine => when(self.agent.engine.is_some(), 1),
             Of::Interfaces | Of::InterfacesMore => self.agent.rows,
             Of::LldpLocal => when(self.agent.lldp, 1),
             Of::LldpPorts => when(self.agent.lldp, self.agent.rows),
@@ -175,7 +183,7 @@ impl<'n> View<'n> {
 
     fn key(&self, table: &Table, row: u32) -> Key {
         match table.of {
-            Of::LldpLocal | Of::System | Of::IfNumber => Key([0, 0, 0], 1),
+            Of::LldpLocal | Of::System | Of::IfNumber | Of::Engine => Key([0, 0, 0], 1),
             Of::Interfaces | Of::InterfacesMore | Of::LldpPorts => Key([self.agent.model().first_index + row, 0, 0], 1),
             // lldpRemTimeMark, lldpRemLocalPortNum, lldpRemIndex.
             Of::LldpRemote => Key([0, self.neighbour_port(row), row + 1], 3),
@@ -227,6 +235,7 @@ impl<'n> View<'n> {
             Of::LldpPorts => self.text(out, |out| self.write_port_name(*row, out)),
             Of::LldpRemote => self.write_remote(*column, *row, out),
             Of::CdpCache => self.write_cdp(*column, *row, out),
+            Of::Engine => self.write_engine(*column, out),
         }
     }
 
@@ -247,10 +256,36 @@ impl<'n> View<'n> {
         }
     }
 
+    /// How long ago it last started.
+    fn up(&self) -> Duration {
+        match self.starts.last {
+            Some(last) => self.now.saturating_sub(last),
+            None => Duration::from_secs(self.agent.uptime.into()) + self.now,
+        }
+    }
+
     /// In hundredths of a second; it begins again after 2^32 of them.
     fn up_time(&self) -> u32 {
-        let ticks = u64::from(self.agent.uptime) * 100 + self.now.as_millis() as u64 / 10;
-        ticks as u32
+        (self.up().as_millis() / 10) as u32
+    }
+
+    /// snmpEngineTime: in seconds.
+    pub fn engine_time(&self) -> u32 {
+        self.up().as_secs() as u32
+    }
+
+    /// snmpEngineBoots.
+    pub fn boots(&self) -> u32 {
+        self.agent.engine.map_or(0, |engine| engine.boots) + self.starts.count
+    }
+
+    fn write_engine(&self, column: u32, out: &mut Vec<u8>) {
+        match column {
+            1 => ber::octets(out, self.host.engine_id(self.agent).as_bytes()),
+            2 => ber::number(out, ber::INTEGER, self.boots().into()),
+            3 => ber::number(out, ber::INTEGER, self.engine_time().into()),
+            _ => ber::number(out, ber::INTEGER, self.agent.most_octets as i64),
+        }
     }
 
     fn write_interface(&self, column: u32, row: u32, out: &mut Vec<u8>) {
@@ -362,7 +397,7 @@ fn append(out: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::options::tests::options;
+    use crate::options::tests::{USERS, options};
 
     fn walk(view: &View<'_>) -> Vec<Vec<u32>> {
         let (mut names, mut last) = (Vec::new(), vec![0]);
@@ -386,17 +421,21 @@ mod tests {
 
     fn views(network: &Network) -> Vec<View<'_>> {
         let agents = network.hosts.iter().filter_map(|host| Some((host, host.agent()?)));
-        agents.map(|(host, agent)| View { network, host, agent, now: Duration::ZERO }).collect()
+        agents
+            .map(|(host, agent)| View { network, host, agent, now: Duration::ZERO, starts: Starts::default() })
+            .collect()
     }
 
     #[test]
     fn every_agent_is_walked_in_order_and_to_its_end() {
-        let network = Network::new(options("--prefix 10.1.0.0/24 --live 0.5 --huge-table 300 --huge-share 0.1"));
+        let line = "--prefix 10.1.0.0/24 --live 0.5 --huge-table 300 --huge-share 0.1 --snmp-all 0.5 --snmp-users";
+        let network = Network::new(options(&format!("{line} {USERS}")));
         for view in views(&network) {
             let neighbours = view.neighbours().count();
             let lldp = if view.agent.lldp { 4 + 3 * view.agent.rows as usize + 9 * neighbours } else { 0 };
             let cdp = if view.agent.lldp && view.agent.model().cdp { 6 * neighbours } else { 0 };
-            assert_eq!(walk(&view).len(), 7 + 1 + 13 * view.agent.rows as usize + lldp + cdp);
+            let engine = if view.agent.engine.is_some() { 4 } else { 0 };
+            assert_eq!(walk(&view).len(), 7 + 1 + 13 * view.agent.rows as usize + lldp + cdp + engine);
         }
     }
 

@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use ipnet::Ipv4Net;
 
+use crate::fault::Fault;
+use crate::users::Users;
+
 /// The options of every command. A share is a number from 0 to 1.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Options {
@@ -26,6 +29,19 @@ pub struct Options {
     /// The community that agents answer to; to any other they are silent
     #[arg(long, default_value = "public")]
     pub community: String,
+    /// The share of agents that speak SNMP v1 alone
+    #[arg(long, default_value_t = 0.0, value_parser = share)]
+    pub snmp_v1: f64,
+    /// The share of agents that speak SNMP v3 alone
+    #[arg(long, default_value_t = 0.0, value_parser = share, requires = "snmp_users")]
+    pub snmp_v3: f64,
+    /// The share of agents that speak SNMP v3, too; all that are left speak v1 and v2c
+    #[arg(long, default_value_t = 0.0, value_parser = share, requires = "snmp_users")]
+    pub snmp_all: f64,
+    /// A file with users of SNMP v3, as `pdsno` has it in `security.snmp_credentials_file`: each agent
+    /// that speaks v3 knows one of them
+    #[arg(long, env = "FLEET_SNMP_USERS", value_name = "FILE", value_parser = Users::read)]
+    pub snmp_users: Option<Users>,
     /// The share of agents with neighbours in lldpRemTable, and Cisco's in cdpCacheTable
     #[arg(long, default_value_t = 0.5, value_parser = share)]
     pub lldp: f64,
@@ -89,6 +105,73 @@ pub struct Options {
     /// Replies a second that nobody asked for, from the first frame on
     #[arg(long, default_value_t = 0, value_name = "RATE")]
     pub unsolicited: u64,
+    #[command(flatten)]
+    pub engines: EngineFaults,
+}
+
+/// The faults of agents that speak SNMP v3. An agent has at most one of them.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Shares of the agents that speak SNMP v3")]
+pub struct EngineFaults {
+    /// Whose clock runs away, so that no question is ever of its time
+    #[arg(long = "v3-clock-disagrees", default_value_t = 0.0, value_parser = share)]
+    clock_disagrees: f64,
+    /// Whose clock is told wrongly as long as nobody can check that
+    #[arg(long = "v3-clock-told-wrongly", default_value_t = 0.0, value_parser = share)]
+    clock_told_wrongly: f64,
+    /// Whose user has another name
+    #[arg(long = "v3-other-user", default_value_t = 0.0, value_parser = share)]
+    other_user: f64,
+    /// Whose user has another password
+    #[arg(long = "v3-other-password", default_value_t = 0.0, value_parser = share)]
+    other_password: f64,
+    /// Whose user has another authentication protocol
+    #[arg(long = "v3-other-protocol", default_value_t = 0.0, value_parser = share)]
+    other_protocol: f64,
+    /// Whose user has another password for privacy: what cannot be read is discarded
+    #[arg(long = "v3-other-privacy", default_value_t = 0.0, value_parser = share)]
+    other_privacy: f64,
+    /// The same, but what cannot be read is reported
+    #[arg(long = "v3-undecryptable", default_value_t = 0.0, value_parser = share)]
+    undecryptable: f64,
+    /// Whose user has no privacy
+    #[arg(long = "v3-no-privacy", default_value_t = 0.0, value_parser = share)]
+    no_privacy: f64,
+    /// That start again after their first answer
+    #[arg(long = "v3-reboots", default_value_t = 0.0, value_parser = share)]
+    reboots: f64,
+    /// Whose authenticated messages are changed afterwards
+    #[arg(long = "v3-wrong-digest", default_value_t = 0.0, value_parser = share)]
+    wrong_digest: f64,
+    /// Whose messages answer others than those that were asked
+    #[arg(long = "v3-wrong-message-id", default_value_t = 0.0, value_parser = share)]
+    wrong_message_id: f64,
+}
+
+impl Options {
+    /// The share of those that can have a fault that do.
+    pub const fn share(&self, fault: Fault) -> f64 {
+        let engines = &self.engines;
+        match fault {
+            Fault::WrongId => self.wrong_id,
+            Fault::ForeignSource => self.foreign_source,
+            Fault::Malformed => self.malformed,
+            Fault::Truncated => self.truncated,
+            Fault::NonUtf8 => self.non_utf8,
+            Fault::Looping => self.looping,
+            Fault::ClockDisagrees => engines.clock_disagrees,
+            Fault::ClockToldWrongly => engines.clock_told_wrongly,
+            Fault::OtherUser => engines.other_user,
+            Fault::OtherPassword => engines.other_password,
+            Fault::OtherProtocol => engines.other_protocol,
+            Fault::OtherPrivacy => engines.other_privacy,
+            Fault::Undecryptable => engines.undecryptable,
+            Fault::NoPrivacy => engines.no_privacy,
+            Fault::Reboots => engines.reboots,
+            Fault::WrongDigest => engines.wrong_digest,
+            Fault::WrongMessageId => engines.wrong_message_id,
+        }
+    }
 }
 
 fn share(text: &str) -> Result<f64, String> {
@@ -132,6 +215,9 @@ pub mod tests {
         options: Options,
     }
 
+    /// A file with four users, the last of them without privacy.
+    pub const USERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fleet/users.yaml");
+
     /// The options of a command line.
     pub fn options(line: &str) -> Options {
         read(line).unwrap()
@@ -157,5 +243,23 @@ pub mod tests {
             assert!(read(refused).is_err(), "{refused}");
         }
         assert_eq!(options("--prefix 10.2.0.0/22").prefix.prefix_len(), 22);
+    }
+
+    #[test]
+    fn who_speaks_snmp_v3_needs_users() {
+        for line in ["--snmp-v3 0.5", "--snmp-all 0.5", "--snmp-users /nowhere/at/all"] {
+            assert!(read(line).is_err(), "{line}");
+        }
+        assert_eq!(options(&format!("--snmp-v3 0.5 --snmp-users {USERS}")).snmp_users.map(|all| all.count()), Some(4));
+    }
+
+    #[test]
+    fn each_fault_has_a_share_of_its_own() {
+        for (number, fault) in Fault::all().enumerate() {
+            let prefix = if Fault::OF_ENGINES.contains(&fault) { "--v3-" } else { "--" };
+            let options = options(&format!("{prefix}{} 0.25", fault.name().replace('_', "-")));
+            let shares: Vec<f64> = Fault::all().map(|fault| options.share(fault)).collect();
+            assert!(shares.iter().enumerate().all(|(at, share)| *share == if at == number { 0.25 } else { 0.0 }));
+        }
     }
 }

@@ -1,13 +1,16 @@
 //! A fleet of simulated devices: up to 65,534 of them behind a TAP interface, which answer ARP, ICMP
-//! echo and SNMP, with whatever faults are asked for. It serves tests and measurements and is no part
-//! of the program; `tests/lab/fleet.sh` runs a command in front of it.
+//! echo and SNMP v1, v2c and v3, with whatever faults are asked for. It serves tests and measurements
+//! and is no part of the program; `tests/lab/fleet.sh` runs a command in front of it.
 //!
 //! `network` says from the options alone who lives where and as what, `truth` tells that as JSON,
-//! `answer` decides what is sent for a frame and when, `shell` does it.
+//! `answer` decides what is sent for a frame and when, with `snmp` and `engine` for what agents say;
+//! `shell` does it.
 
 mod answer;
 mod ber;
 mod draw;
+mod engine;
+mod fault;
 mod frames;
 mod model;
 mod network;
@@ -18,6 +21,8 @@ mod shell;
 mod snmp;
 mod storm;
 mod truth;
+mod users;
+mod version;
 
 use std::io::{self, BufWriter, Write};
 

@@ -1,9 +1,10 @@
 //! An agent: SNMP v1 (RFC 1157) and v2c (RFC 1901, RFC 3416). What surrounds a PDU is opened and
-//! written by [`respond`], what is in it by [`answer`], which knows nothing of versions but their
-//! rules for errors. So another version comes in beside `respond` and uses the same `answer`.
+//! written by [`respond`], and by `engine` for v3, what is in it by [`answer`], which knows nothing of
+//! versions but their rules for errors.
 
 use crate::ber::{self, Reader};
 use crate::objects::{Found, Object, View};
+use crate::version::Version;
 
 const GET: u8 = 0xa0;
 const GET_NEXT: u8 = 0xa1;
@@ -18,13 +19,6 @@ const END_OF_MIB_VIEW: u8 = 0x82;
 const TOO_BIG: i64 = 1;
 const NO_SUCH_NAME: i64 = 2;
 
-/// Which rules for errors hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Version {
-    V1,
-    V2c,
-}
-
 /// Why nothing is said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Silence {
@@ -34,6 +28,13 @@ pub enum Silence {
     Version(i64),
     /// The community is another one (RFC 3416 section 4.2 leaves that to the agent; all are silent).
     Community,
+    /// It is of SNMP v3, and an engine has nothing to say to it.
+    Discarded,
+}
+
+/// The number of a message's version.
+pub fn version(message: &[u8]) -> Option<i64> {
+    Reader(Reader(message).expect(ber::SEQUENCE)?).expect(ber::INTEGER).and_then(ber::integer)
 }
 
 /// Clears `out` and writes the response to a request. `wrong_id` makes it one that nobody waits for.
@@ -45,12 +46,9 @@ pub fn respond(view: &View<'_>, request: &[u8], wrong_id: bool, out: &mut Vec<u8
     let unreadable = || Silence::Unreadable;
     let mut message = Reader(Reader(request).expect(ber::SEQUENCE).ok_or_else(unreadable)?);
     let number = message.expect(ber::INTEGER).and_then(ber::integer).ok_or_else(unreadable)?;
-    let version = match number {
-        0 => Version::V1,
-        1 => Version::V2c,
-        // The header of version 3 has another form from here on (RFC 3412 section 6).
-        other => return Err(Silence::Version(other)),
-    };
+    // The header of version 3 has another form from here on (RFC 3412 section 6).
+    let is_spoken = |version: &Version| *version != Version::V3 && view.agent.versions.has(*version);
+    let version = Version::of(number).filter(is_spoken).ok_or(Silence::Version(number))?;
     let community = message.expect(ber::OCTET_STRING).ok_or_else(unreadable)?;
     let (tag, content) = message.value().ok_or_else(unreadable)?;
     let pdu = Pdu::read(tag, content).ok_or_else(unreadable)?;
@@ -118,7 +116,7 @@ pub fn answer(
     let told = match (pdu.tag, version) {
         (GET, _) => list.get(pdu),
         (GET_NEXT, _) => list.get_next(pdu),
-        (GET_BULK, Version::V2c) => list.get_bulk(pdu),
+        (GET_BULK, Version::V2c | Version::V3) => list.get_bulk(pdu),
         _ => Err(Failed::Silence),
     };
     std::mem::swap(&mut list.out, out);

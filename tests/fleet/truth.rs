@@ -5,11 +5,14 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use pdsno::domain::address::MacAddr;
+use pdsno::domain::engine::EngineId;
 use serde::Serialize;
 
 use crate::answer::answers;
+use crate::engine::Starts;
 use crate::network::{Agent, Host, Kind, Network};
 use crate::objects::View;
+use crate::version::Version;
 
 /// A fleet.
 #[derive(Debug, Serialize)]
@@ -46,6 +49,11 @@ struct Told {
 #[derive(Debug, Serialize)]
 struct ToldAgent {
     model: &'static str,
+    /// The versions of SNMP that it speaks, and those by which it can be read.
+    versions: &'static [Version],
+    readable_by: Vec<Version>,
+    /// Of those that speak v3.
+    engine: Option<ToldEngine>,
     sys_descr: &'static str,
     sys_object_id: String,
     sys_name: String,
@@ -58,6 +66,15 @@ struct ToldAgent {
     lldp: bool,
     cdp: bool,
     neighbours: Vec<ToldNeighbour>,
+}
+
+#[derive(Debug, Serialize)]
+struct ToldEngine {
+    engine_id: EngineId,
+    /// How often it has started when the fleet begins.
+    boots: u32,
+    /// Who it answers, unless a fault says that it does not.
+    user: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -105,8 +122,13 @@ fn told(network: &Network, host: &Host) -> Told {
         answers: answers(host),
         closed: host.kind == Kind::Plain { closed: true },
         faults: host.faults.iter().map(|fault| fault.name()).collect(),
-        agent: host.agent().map(|agent| told_agent(&View { network, host, agent, now: Duration::ZERO })),
+        agent: host.agent().map(|agent| told_agent(&beginning(network, host, agent))),
     }
+}
+
+/// An agent as it is when the fleet begins.
+fn beginning<'n>(network: &'n Network, host: &'n Host, agent: &'n Agent) -> View<'n> {
+    View { network, host, agent, now: Duration::ZERO, starts: Starts::default() }
 }
 
 fn told_agent(view: &View<'_>) -> ToldAgent {
@@ -131,6 +153,13 @@ fn told_agent(view: &View<'_>) -> ToldAgent {
     let arcs: Vec<String> = model.sys_object_id.iter().map(u32::to_string).collect();
     ToldAgent {
         model: model.name,
+        versions: view.agent.versions.0,
+        readable_by: view.host.readable_by(),
+        engine: view.agent.engine.map(|engine| ToldEngine {
+            engine_id: view.host.engine_id(view.agent),
+            boots: view.boots(),
+            user: view.network.user(engine).map(|user| user.name.as_str().to_owned()).unwrap_or_default(),
+        }),
         sys_descr: model.sys_descr,
         sys_object_id: arcs.join("."),
         sys_name: text(|out| view.write_sys_name(out)),
@@ -152,8 +181,10 @@ fn text(write: impl FnOnce(&mut Vec<u8>)) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
-    use crate::options::tests::options;
+    use crate::options::tests::{USERS, options};
 
     fn truth(line: &str) -> serde_json::Value {
         let mut out = Vec::new();
@@ -182,5 +213,26 @@ mod tests {
         let readable = hosts.iter().filter(|host| host["faults"] == serde_json::json!(["non_utf8"])).count();
         assert_eq!(truth["readable_agents"], readable);
         assert!(hosts.iter().all(|host| host["agent"]["sys_name"].as_str().unwrap().ends_with('\u{fffd}')));
+    }
+
+    #[test]
+    fn an_agent_is_told_with_its_versions_its_user_and_its_fault() {
+        let truth = truth(&format!(
+            "--prefix 10.1.0.0/24 --snmp 1 --snmp-v1 0.3 --snmp-v3 0.4 --v3-other-user 0.5 --snmp-users {USERS}"
+        ));
+        let agents = |versions: serde_json::Value| {
+            let hosts = truth["hosts"].as_array().unwrap();
+            hosts.iter().filter(move |host| host["agent"]["versions"] == versions).collect::<Vec<_>>()
+        };
+        assert!(agents(json!(["v1"])).len() > 10 && agents(json!(["v1", "v2c"])).len() > 10);
+        for host in agents(json!(["v3"])) {
+            let barred = host["faults"] == json!(["other_user"]);
+            assert_eq!(host["agent"]["readable_by"], if barred { json!([]) } else { json!(["v3"]) });
+            assert_eq!(host["answers"], if barred { json!(["arp", "icmp"]) } else { json!(["arp", "icmp", "snmp"]) });
+            let engine = &host["agent"]["engine"];
+            assert!(engine["engine_id"].as_str().unwrap().len() == 22 && engine["boots"].as_u64() > Some(0));
+            assert!(["monitor", "old-monitor", "backbone", "watcher"].contains(&engine["user"].as_str().unwrap()));
+        }
+        assert!(agents(json!(["v1"])).iter().all(|host| host["agent"]["engine"].is_null()));
     }
 }

@@ -20,6 +20,7 @@ fleet.sh - a command in front of a simulated fleet, gone when the command ends
   --counters FILE   write what came and went to FILE, as JSON
   OPTIONS           all others are those of `fleet run`; `fleet run --help` tells them
 
+Users of SNMP v3 are in a file: --snmp-users FILE, or $FLEET_SNMP_USERS.
 The simulator is $FLEET, or target/release/examples/fleet, or target/debug/examples/fleet, which is slow.
 Exit codes: as CMD, or 1 a step failed, 2 bad usage, 3 this machine permits no namespaces, 4 a tool is missing.
 USAGE
