@@ -47,7 +47,7 @@ mod lab;
 #[path = "program/run.rs"]
 mod program;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -209,6 +209,39 @@ fn a_fleet_is_found_as_it_is() -> Tested {
 #[test]
 fn a_fleet_with_faults_is_found_as_it_is() -> Tested {
     compare(&TROUBLE)
+}
+
+/// A proxy answers ARP for those behind it: all that is seen of their hardware is its own.
+#[test]
+fn hosts_behind_a_proxy_are_one_device_with_it() -> Tested {
+    let options = ["--snmp", "0.8", "--proxy-arp", "0.3", "--multi-address", "0.1"];
+    let truth = truth(&options)?;
+    let mut stations: BTreeMap<String, Vec<&Value>> = BTreeMap::new();
+    for host in truth["hosts"].as_array().ok_or("no hosts")? {
+        stations.entry(host["mac"].to_string()).or_default().push(host);
+    }
+    let mut seen = seen(&scan(&options)?.json()?)?;
+    assert_eq!(seen.len(), stations.len());
+    let (mut several, mut spoken_for) = (0, 0);
+    for (mac, hosts) in stations {
+        let device = seen.remove(&mac).ok_or("a station that was not seen")?;
+        let addresses = |list: &Value| list.as_array().into_iter().flatten().map(Value::to_string).collect();
+        let all: BTreeSet<String> =
+            hosts.iter().flat_map(|host| -> Vec<String> { addresses(&host["addresses"]) }).collect();
+        assert_eq!(all, addresses(&device.addresses).into_iter().collect(), "{mac}");
+        let own = hosts.iter().find(|host| host["own_mac"].is_null()).ok_or("no proxy")?;
+        let named = |host: &Value| host["agent"]["sys_name"].clone();
+        if own["agent"].is_null() {
+            let others: Vec<Value> = hosts.iter().map(|host| named(host)).collect();
+            assert!(others.contains(&device.system[2]), "{mac}: {others:?}");
+            spoken_for += usize::from(!device.system[2].is_null());
+        } else {
+            assert_eq!(device.system[2], named(own), "its own agent speaks for it");
+        }
+        several += usize::from(hosts.len() > 1);
+    }
+    assert!(several > 20 && spoken_for > 2, "{several} {spoken_for}");
+    Ok(())
 }
 
 #[test]

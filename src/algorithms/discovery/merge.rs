@@ -8,13 +8,16 @@ use crate::algorithms::discovery::identity::{Identity, copied, groups};
 use crate::algorithms::discovery::observation::{DeviceObservation, HostObservation, SnmpAnswer};
 use crate::domain::address::MacAddr;
 use crate::domain::engine::EngineId;
-use crate::domain::fact::SnmpFailure;
+use crate::domain::fact::{Interface, SnmpFailure};
 use crate::domain::protocol::Protocol;
 
 /// The devices behind the addresses: by hardware address, and behind routers by what their agents tell
 /// ([`super::identity`]); who tells nothing is one device for each address. A router with eight
 /// addresses is one device. Those with a hardware address come first, ascending by it, then the others
 /// by their lowest address; the order in which the hosts answered does not matter.
+///
+/// A router that answers ARP for others (RFC 1027) is one device with them: what they look like by their
+/// agents alone would change whenever one of those is silent.
 pub fn merge(mut hosts: Vec<HostObservation>) -> Vec<DeviceObservation> {
     hosts.sort_by_key(|host| (host.mac.is_none(), host.mac, host.address));
     let mut devices: Vec<DeviceObservation> = Vec::new();
@@ -115,9 +118,32 @@ fn add_rest(device: &mut DeviceObservation, methods: Vec<Protocol>, rtt: Option<
         (Some(known), Some(new)) => Some(known.min(new)),
         (known, new) => known.or(new),
     };
-    let answered = |snmp: &Option<Said>| matches!(snmp, Some((_, Ok(_))));
-    if device.snmp.is_none() || (!answered(&device.snmp) && answered(&snmp)) {
-        device.snmp = snmp.or_else(|| device.snmp.take());
+    let told = snmp.as_ref().map_or(Told::Nothing, |(_, said)| Told::by(said, device.mac));
+    let known = device.snmp.as_ref().map_or(Told::Nothing, |(_, said)| Told::by(said, device.mac));
+    if told > known {
+        device.snmp = snmp;
+    }
+}
+
+/// How much what SNMP said counts as the word of a device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Told {
+    Nothing,
+    Failure,
+    Answer,
+    /// An answer of the very station that was seen, by its interface table: not of one for which it
+    /// answers ARP.
+    OwnAnswer,
+}
+
+impl Told {
+    fn by(said: &Result<SnmpAnswer, SnmpFailure>, station: Option<MacAddr>) -> Self {
+        let has = |table: &Vec<Interface>| table.iter().any(|interface| interface.mac == station);
+        match said {
+            Err(_) => Self::Failure,
+            Ok(answer) if station.is_some() && answer.interfaces.as_ref().is_some_and(has) => Self::OwnAnswer,
+            Ok(_) => Self::Answer,
+        }
     }
 }
 

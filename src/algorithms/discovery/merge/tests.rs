@@ -1,5 +1,5 @@
 use super::*;
-use crate::domain::fact::{Interface, SnmpEngine, SnmpSystem};
+use crate::domain::fact::{SnmpEngine, SnmpSystem};
 use proptest::prelude::*;
 
 /// An agent that tells one of few engine ids and some of few hardware addresses, or nothing.
@@ -118,6 +118,22 @@ fn a_router_that_is_seen_on_link_and_behind_itself_is_one_device() {
         assert_eq!(devices[0].mac, interface(false, 7).mac);
         assert_eq!(devices[0].addresses, [Ipv4Addr::new(10, 0, 1, 1), Ipv4Addr::new(10, 2, 0, 1)]);
     }
+}
+
+#[test]
+fn who_answers_arp_for_others_speaks_for_itself_where_its_agent_does() {
+    let at = |address: u8, snmp| HostObservation { mac: interface(false, 7).mac, ..routed(address, snmp) };
+    let behind = || at(1, Some(Ok(agent(Some("81"), &[1]))));
+    let further = at(2, Some(Ok(agent(Some("82"), &[2]))));
+    let spoken = |hosts| match merge(hosts).as_slice() {
+        [DeviceObservation { snmp: Some((address, Ok(_))), addresses, .. }] => (address.octets()[3], addresses.len()),
+        other => panic!("{other:?}"),
+    };
+    let own = at(3, Some(Ok(agent(Some("80"), &[7, 8]))));
+    let again = at(4, Some(Ok(agent(Some("80"), &[7, 8]))));
+    assert_eq!(spoken(vec![behind(), further.clone(), own, again]), (3, 4));
+    let mute = at(3, Some(Err(SnmpFailure::Timeout)));
+    assert_eq!(spoken(vec![behind(), further, mute]), (1, 3), "else it is the first who does");
 }
 
 #[test]
