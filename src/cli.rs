@@ -19,10 +19,11 @@ mod support;
 mod table;
 mod text;
 mod token;
+mod usage;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser};
+use clap::CommandFactory;
 
 use self::args::{Cli, Command, ConfigCommand, NibCommand};
 use self::output::Ended;
@@ -30,7 +31,10 @@ use self::output::Ended;
 /// Runs the program; the exit code is 0 when it did what was asked, 1 when that failed, 2 when it
 /// could not even be begun.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match usage::read() {
+        Ok(cli) => cli,
+        Err(code) => return code,
+    };
     match run(cli) {
         // Whoever reads the output has seen enough.
         Ok(()) | Err(Ended::ReaderGone) => ExitCode::SUCCESS,

@@ -173,6 +173,25 @@ fn bad_usage_exits_with_2_and_says_what_was_meant() -> Tested {
     Ok(())
 }
 
+/// The first line is what a log or a script keeps.
+#[test]
+fn the_first_line_about_a_misspelt_word_says_what_was_meant() -> Tested {
+    for (arguments, line) in [
+        (
+            &["devices", "--data-dri", "x"][..],
+            "error: unexpected argument '--data-dri' found; did you mean --data-dir?",
+        ),
+        (&["--role", "local", "--subnts", "x"], "error: unexpected argument '--subnts' found; did you mean --subnets?"),
+        (&["discove"], "error: unrecognized subcommand 'discove'; did you mean discover?"),
+    ] {
+        let ran = run(&mut pdsno(arguments))?;
+        assert_eq!((ran.code(), ran.out.as_str()), (Some(2), ""), "{arguments:?}: {ran:?}");
+        assert_eq!(ran.err.lines().next(), Some(line), "{ran:?}");
+        assert!(!ran.err.contains("tip:") && ran.err.contains("Usage: pdsno"), "{ran:?}");
+    }
+    Ok(())
+}
+
 #[test]
 fn a_device_that_is_not_there_exits_with_1() -> Tested {
     let folder = nib_of(1)?;

@@ -38,7 +38,16 @@ impl From<io::Error> for Ended {
 
 /// Whether colours are wanted on standard output (no-color.org).
 pub fn colours() -> bool {
-    stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+    stdout().is_terminal() && are_colours_welcome()
+}
+
+/// Whether colours are wanted on standard error.
+pub fn colours_of_errors() -> bool {
+    stderr().is_terminal() && are_colours_welcome()
+}
+
+fn are_colours_welcome() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 /// Prints a text, as it is.
