@@ -39,6 +39,7 @@ pub use text_file::FileError;
 use keys::{Effect, KEYS};
 use layer::Layer;
 use reader::Reader;
+use reading::Limits;
 
 /// Everything that a configuration is made from. It is not printable: the environment may hold
 /// secrets.
@@ -120,6 +121,19 @@ impl Config {
 /// everything that is wrong: YAML that does not parse (then nothing else), unknown and repeated
 /// keys, values of a wrong type or out of bounds, and values that do not go together.
 pub fn load(sources: Sources) -> Result<Loaded, ConfigError> {
+    load_with(sources, Limits::Enforced)
+}
+
+/// As [`load`], with public subnets and any number of addresses, also where `policy.allow_public` and
+/// `policy.allow_large` do not let them through: for somebody who sends nothing to them.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_without_limits(sources: Sources) -> Result<Loaded, ConfigError> {
+    load_with(sources, Limits::Lifted)
+}
+
+fn load_with(sources: Sources, limits: Limits) -> Result<Loaded, ConfigError> {
     let one = |problem| ConfigError::Invalid(vec![problem]);
     let mut problems = Vec::new();
     let mut layers = vec![Layer::defaults().map_err(one)?];
@@ -129,7 +143,7 @@ pub fn load(sources: Sources) -> Result<Loaded, ConfigError> {
     }
     layers.push(Layer::environment(sources.environment, &mut problems));
     layers.push(sources.flags.layer());
-    read(&layers, problems)
+    read(&layers, problems, limits)
 }
 
 /// Checks one file by itself, as if the program were started with it and nothing else: what flags or
@@ -141,10 +155,10 @@ pub fn check_file(path: &Path) -> Result<Loaded, ConfigError> {
     load(Sources { file: Some(path.to_owned()), ..Sources::default() })
 }
 
-fn read(layers: &[Layer], problems: Vec<Problem>) -> Result<Loaded, ConfigError> {
+fn read(layers: &[Layer], problems: Vec<Problem>, limits: Limits) -> Result<Loaded, ConfigError> {
     let mut notes = Vec::new();
     let mut reader = Reader::new(layers, problems);
-    let config = reading::read(&mut reader, &mut notes);
+    let config = reading::read(&mut reader, &mut notes, limits);
     let mut origins: BTreeMap<_, _> = KEYS.iter().map(|key| (key.path, reader.origin(key.path, None))).collect();
     origins.insert("security.snmp_communities", reader.origin(reading::key_of_communities(&config, &reader), None));
     let inactive = inactive(&config, layers);
@@ -157,7 +171,7 @@ fn read(layers: &[Layer], problems: Vec<Problem>) -> Result<Loaded, ConfigError>
 /// The inactive keys that a configuration changes from what the first layer, the defaults, says.
 fn inactive(config: &Config, layers: &[Layer]) -> Vec<&'static str> {
     let defaults = layers.get(..1).unwrap_or_default();
-    let defaults = reading::read(&mut Reader::new(defaults, Vec::new()), &mut Vec::new());
+    let defaults = reading::read(&mut Reader::new(defaults, Vec::new()), &mut Vec::new(), Limits::Enforced);
     let without_effect = KEYS.iter().filter(|key| key.effect == Effect::Inactive);
     without_effect.filter(|key| (key.show)(config) != (key.show)(&defaults)).map(|key| key.path).collect()
 }

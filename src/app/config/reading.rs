@@ -25,8 +25,18 @@ const COMMUNITIES_FILE: &str = "security.snmp_communities_file";
 const CREDENTIALS: &str = "security.snmp_credentials";
 const CREDENTIALS_FILE: &str = "security.snmp_credentials_file";
 
+/// What becomes of subnets that may be scanned only where somebody allows it: public ones, and very many
+/// addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Limits {
+    /// They are refused unless they are allowed.
+    Enforced,
+    /// They are taken, for somebody who sends nothing.
+    Lifted,
+}
+
 /// Reads every key. The result is meant only when `reader` has found no problem.
-pub(super) fn read(reader: &mut Reader<'_>, notes: &mut Vec<String>) -> Config {
+pub(super) fn read(reader: &mut Reader<'_>, notes: &mut Vec<String>, limits: Limits) -> Config {
     require_sqlite_with_wal(reader);
     let mut config = Config {
         controller: controller(reader),
@@ -41,6 +51,9 @@ pub(super) fn read(reader: &mut Reader<'_>, notes: &mut Vec<String>) -> Config {
         security: security(reader, notes),
     };
     check_region(&config, reader);
+    if limits == Limits::Enforced {
+        check_limits(&config, reader);
+    }
     check_subnets(&config, reader);
     check_communities(&config, reader);
     let merged = merge(&config.controller.subnets);
@@ -240,7 +253,7 @@ fn check_region(config: &Config, reader: &mut Reader<'_>) {
     }
 }
 
-fn check_subnets(config: &Config, reader: &mut Reader<'_>) {
+fn check_limits(config: &Config, reader: &mut Reader<'_>) {
     // As many as anybody reads; each costs a pass over the file to find its line.
     const MOST: usize = 20;
     let subnets = &config.controller.subnets;
@@ -263,9 +276,12 @@ fn check_subnets(config: &Config, reader: &mut Reader<'_>) {
         );
         reader.refuse(SUBNETS, None, reason);
     }
+}
+
+fn check_subnets(config: &Config, reader: &mut Reader<'_>) {
     if let Some(role @ (Role::Local | Role::All)) = config.controller.role
-        && subnets.is_empty()
-        && all_read
+        && config.controller.subnets.is_empty()
+        && !reader.has_refused(SUBNETS)
     {
         let reason = format!(
             "the role {role} needs a subnet to discover; say --subnets, or name it after `pdsno scan`, \
