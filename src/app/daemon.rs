@@ -38,7 +38,7 @@ use crate::domain::time::Clock;
 use crate::northbound::http::{Listeners, serve};
 use crate::southbound::carrier::SocketCarrier;
 use crate::southbound::interfaces::links;
-use crate::southbound::routes::has_route;
+use crate::southbound::routes::Routes;
 
 /// How long a drain may take.
 pub(super) const DRAIN: Duration = Duration::from_secs(5);
@@ -175,7 +175,8 @@ async fn scan_now(controller: &LocalController) {
 }
 
 async fn take_over(config: &mut Config, controller: &LocalController, sources: Sources) -> anyhow::Result<()> {
-    let (event, payload) = match reload(sources, config, &links(), has_route) {
+    let mut routes = Routes::open().context("cannot ask for routes")?;
+    let (event, payload) = match reload(sources, config, &links(), |address| routes.to(address)) {
         Ok(taken) => {
             let payload = json!({ "needs_restart": taken.restart });
             controller.health.send(Cover(taken.settings.subnets.clone())).await?;

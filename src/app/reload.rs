@@ -7,6 +7,7 @@ use crate::algorithms::discovery::plan::plan;
 use crate::app::config::{Config, ConfigError, Sources, load};
 use crate::app::controller::discovery_settings;
 use crate::domain::link::Link;
+use crate::wire::rtnetlink::route::{Route, Unroutable};
 
 /// New values that hold from now on.
 #[derive(Debug)]
@@ -28,7 +29,7 @@ pub fn reload(
     sources: Sources,
     old: &Config,
     links: &[Link],
-    has_route: impl Fn(Ipv4Addr) -> bool,
+    route_to: impl FnMut(Ipv4Addr) -> Result<Route, Unroutable>,
 ) -> anyhow::Result<Taken> {
     let new = load(sources)?.config;
     let restart = old.changes_that_need_restart(&new);
@@ -40,7 +41,7 @@ pub fn reload(
     // The link of a subnet that has been scanned may be away just now; that is no reason to refuse
     // another interval.
     if config.controller.subnets != old.controller.subnets {
-        plan(&settings.subnets, settings.interface.as_deref(), links)?.check_routes(links, has_route)?;
+        plan(&settings.subnets, settings.interface.as_deref(), links)?.check_routes(links, route_to)?;
     }
     Ok(Taken { config, settings, restart })
 }
@@ -86,7 +87,9 @@ mod tests {
             addresses: vec!["10.0.2.9/24".parse().unwrap()],
             running: true,
         };
-        reload(sources(&file, probe_rate), &old, &[link], |address| address.octets()[..2] == [10, 4])
+        let route = Route { interface: 2, gateway: None, source: [10, 0, 2, 9].into() };
+        let route_to = |to: Ipv4Addr| if to.octets()[..2] == [10, 4] { Ok(route) } else { Err(Unroutable::NoRoute) };
+        reload(sources(&file, probe_rate), &old, &[link], route_to)
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What the kernel tells of links, addresses and neighbours (rtnetlink(7)): notices, read for what
-//! they mean to discovery.
+//! they mean to discovery. What it answers about routes is in [`route`].
+
+pub mod route;
 
 use std::net::Ipv4Addr;
 

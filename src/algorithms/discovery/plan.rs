@@ -7,6 +7,7 @@ use ipnet::Ipv4Net;
 use crate::domain::address::MacAddr;
 use crate::domain::link::Link;
 use crate::domain::subnet::{AddressSet, Subnet, merge};
+use crate::wire::rtnetlink::route::{Route, Unroutable};
 
 /// What one link is to be asked: one or more subnets that are on link of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,20 +64,39 @@ pub struct Plans {
 
 impl Plans {
     /// Whether each subnet can be reached now; a route may come and go while a controller runs, and
-    /// then a cycle names what it could not reach. The first, the last and an address in the middle
-    /// stand for a subnet.
+    /// then a cycle names what it could not reach.
     ///
     /// # Errors
-    /// [`PlanError::NoRoute`] for the first subnet with a route to none of them.
-    pub fn check_routes(&self, links: &[Link], has_route: impl Fn(Ipv4Addr) -> bool) -> Result<(), PlanError> {
+    /// That of the first subnet which [`Plans::unroutable`] tells.
+    pub fn check_routes(
+        &self,
+        links: &[Link],
+        route_to: impl FnMut(Ipv4Addr) -> Result<Route, Unroutable>,
+    ) -> Result<(), PlanError> {
+        self.unroutable(links, route_to).into_iter().next().map_or(Ok(()), |(_, error)| Err(error))
+    }
+
+    /// The subnets with a way to none of their addresses now, as [`PlanError::NoRoute`] or
+    /// [`PlanError::NoSource`]. The first, the last and an address in the middle stand for a subnet.
+    pub fn unroutable(
+        &self,
+        links: &[Link],
+        mut route_to: impl FnMut(Ipv4Addr) -> Result<Route, Unroutable>,
+    ) -> Vec<(Subnet, PlanError)> {
+        let mut without = Vec::new();
         for subnet in self.kernel.iter().flat_map(|kernel| &kernel.subnets) {
             let set = AddressSet::new(&[*subnet]);
             let places = [0, set.len() / 2, set.len().saturating_sub(1)];
-            if !places.into_iter().filter_map(|place| set.get(place)).any(&has_route) {
-                return Err(PlanError::NoRoute { subnet: *subnet, known: with_addresses(links) });
+            let ways: Vec<_> = places.into_iter().filter_map(|place| set.get(place)).map(&mut route_to).collect();
+            if ways.iter().all(Result::is_err) {
+                let (subnet, known) = (*subnet, with_addresses(links));
+                let has_route = ways.contains(&Err(Unroutable::NoSource));
+                let no_source = PlanError::NoSource { subnet };
+                let error = if has_route { no_source } else { PlanError::NoRoute { subnet, known } };
+                without.push((subnet, error));
             }
         }
-        Ok(())
+        without
     }
 
     /// The same, with everything asked through the kernel, because no frames may be sent.
@@ -133,6 +153,12 @@ pub enum PlanError {
         subnet: Subnet,
         /// The interfaces with their addresses.
         known: Vec<String>,
+    },
+    /// The subnet is not on link, and what is sent there has no address to be answered at.
+    #[error("there is a route to {subnet}, but no address of this host to send from: give an interface one")]
+    NoSource {
+        /// The subnet.
+        subnet: Subnet,
     },
     /// Every address of the subnet is this host itself.
     #[error("{subnet} is on {interface}, the loopback of this host: there is nobody else to find")]
@@ -310,12 +336,18 @@ mod tests {
     fn a_subnet_to_which_nothing_leads_is_named() {
         let links = [link("eth0", 2, &["10.0.1.5/24"])];
         let plans = plan(&subnets(&["10.0.1.0/24", "10.2.0.0/24", "10.3.0.0/24"]), None, &links).unwrap();
+        let route = Route { interface: 2, gateway: None, source: [10, 0, 1, 5].into() };
         let check = |networks: &[&str]| {
-            plans.check_routes(&links, |address| subnets(networks).iter().any(|subnet| subnet.contains(address)))
+            let leads_to = |address| subnets(networks).iter().any(|subnet| subnet.contains(address));
+            plans.check_routes(&links, |to| if leads_to(to) { Ok(route) } else { Err(Unroutable::NoRoute) })
         };
         assert_eq!(check(&["10.2.0.0/16", "10.3.0.128/25"]), Ok(()), "a part is enough to begin with");
         let refusal = check(&["10.2.0.0/24"]).unwrap_err().to_string();
         assert!(refusal.contains("10.3.0.0/24") && refusal.contains("eth0 (10.0.1.5/24)"), "{refusal}");
+        let each = plans.unroutable(&links, |_| Err(Unroutable::NoSource));
+        let each: Vec<_> = each.into_iter().map(|(_, error)| error).collect();
+        let expected = ["10.2.0.0/24", "10.3.0.0/24"].map(|text| PlanError::NoSource { subnet: text.parse().unwrap() });
+        assert_eq!(each, expected, "the other one is on link");
     }
 
     #[test]

@@ -34,7 +34,7 @@ use crate::eastwest::bus::Bus;
 use crate::northbound::http::{Listeners, Parts, serve};
 use crate::southbound::carrier::SocketCarrier;
 use crate::southbound::interfaces::links;
-use crate::southbound::routes::has_route;
+use crate::southbound::routes::Routes;
 
 /// A controller that has used up the time for all may still close its NIB.
 const LEAST: Duration = Duration::from_millis(500);
@@ -142,7 +142,8 @@ impl Running {
     /// Reads the configuration again. What may change while it runs is the Local Controller's; policy is
     /// what the Global Controller passes down.
     async fn take_over(&mut self, sources: Sources) -> anyhow::Result<()> {
-        let (event, payload) = match reload(sources, &self.config, &links(), has_route) {
+        let mut routes = Routes::open().context("cannot ask for routes")?;
+        let (event, payload) = match reload(sources, &self.config, &links(), |address| routes.to(address)) {
             Ok(taken) => {
                 let payload = json!({ "needs_restart": taken.restart });
                 if let Some(local) = self.working(Role::Local) {
