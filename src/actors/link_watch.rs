@@ -5,7 +5,7 @@
 //!   links ──ARP───────► AnnouncementSocket ─┤ Overheard
 //!                                           ▼
 //!   DiscoveryActor ──CycleEnded──►      LinkWatch ──StartCycle──► DiscoveryActor, or its Conductor
-//!                                           └─── which pairs are known ──► NibActor
+//!   app (SIGHUP)   ──Cover───────►          └─── which pairs are known ──► NibActor
 //! ```
 //!
 //! Both sockets are read by the actor's own futures, so many messages at a time, and no more before
@@ -60,7 +60,7 @@ impl Ears {
 
 /// What is to be watched, and who is told.
 pub struct WatchLinks {
-    /// The subnets, until a cycle has covered others.
+    /// The subnets, until [`Cover`] names others.
     pub subnets: Vec<Subnet>,
     /// The one interface that may be used, when one is named.
     pub interface: Option<String>,
@@ -100,6 +100,11 @@ pub struct Overheard {
     /// Who announces himself.
     pub pairs: Vec<Pair>,
 }
+
+/// Other subnets are discovered from the next cycle on.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Cover(pub Vec<Subnet>);
 
 /// It may be time for a cycle.
 #[derive(Debug, Clone, Copy, Message)]
@@ -312,20 +317,7 @@ impl Handler<Noticed> for LinkWatch {
     type Result = ();
 
     fn handle(&mut self, Noticed(notices): Noticed, ctx: &mut Self::Context) {
-        let now = self.now();
-        let mut about_links = false;
-        for notice in notices {
-            match notice {
-                Notice::Link { index, running } => self.watch.on_link(now, index, running),
-                Notice::Neighbour { address, mac } => self.watch.on_pair(now, Pair { address, mac }),
-                Notice::Lost => self.watch.on_loss(now),
-                Notice::Address => {}
-            }
-            about_links |= !matches!(notice, Notice::Neighbour { .. });
-        }
-        if about_links {
-            self.watch.on_links(now, &(self.around.find_links)());
-        }
+        self.watch.on_notices(self.around.clock.elapsed(), &notices, &self.around.find_links);
         self.wind_up(ctx);
     }
 }
@@ -353,11 +345,20 @@ impl Handler<CycleEnded> for LinkWatch {
                 let took = Duration::try_from_secs_f64(report.duration_ms / 1_000.0).unwrap_or_default();
                 let began = self.now().saturating_sub(took);
                 let event_driven = report.trigger == Trigger::EventDriven;
-                self.watch.on_cycle(began, event_driven, &report.subnets, &(self.around.find_links)());
+                self.watch.on_cycle(began, event_driven);
             }
             Ok(_) | Err(_) => self.watch.on_failure(),
         }
         self.set_deaf(false);
+        self.wind_up(ctx);
+    }
+}
+
+impl Handler<Cover> for LinkWatch {
+    type Result = ();
+
+    fn handle(&mut self, Cover(subnets): Cover, ctx: &mut Self::Context) {
+        self.watch.cover(subnets, &(self.around.find_links)());
         self.wind_up(ctx);
     }
 }

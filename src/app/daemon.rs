@@ -8,7 +8,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::{Addr, System};
+use actix::{Actor, Addr, System};
 use actix_web::dev::ServerHandle;
 use anyhow::{Context, anyhow};
 use serde_json::json;
@@ -70,7 +70,7 @@ pub fn run(loaded: Loaded, sources: impl Fn() -> Sources) -> Result<(), Failure>
         let controller = LocalController::start(&config, settings, nib, carrier, Arc::clone(&clock))
             .await
             .map_err(Failure::Failed)?;
-        let watch = watch::start(ears, &config, &clock, &controller.parts, &controller.discovery);
+        let watch = watch::start(ears, &config, &clock, &controller.parts, &controller.discovery, LinkWatch::start);
         let watch = watch.await.map_err(Failure::Failed)?;
         let listening = listener.as_ref().and_then(|listener| listener.local_addr().ok());
         let listeners = Listeners { tcp: listener, admin: Some(admin) };
@@ -97,7 +97,7 @@ pub fn run(loaded: Loaded, sources: impl Fn() -> Sources) -> Result<(), Failure>
         manager.ready();
         let health = [controller.health.clone().recipient()];
         let ended_by = tokio::select! {
-            ended_by = attend(&mut signals, config, &controller, sources) => ended_by,
+            ended_by = attend(&mut signals, config, &controller, watch.as_ref(), sources) => ended_by,
             never = manager.keep_alive(&health) => match never {},
         };
         manager.stopping();
@@ -151,6 +151,7 @@ async fn attend(
     signals: &mut Signals,
     mut config: Config,
     controller: &LocalController,
+    watch: Option<&Addr<LinkWatch>>,
     sources: impl Fn() -> Sources,
 ) -> &'static str {
     loop {
@@ -158,7 +159,7 @@ async fn attend(
             Asked::End(signal) => return signal,
             Asked::Cycle => scan_now(controller).await,
             Asked::Reload => {
-                if let Err(error) = take_over(&mut config, controller, sources()).await {
+                if let Err(error) = take_over(&mut config, controller, watch, sources()).await {
                     error!(error = %format!("{error:#}"), "the configuration was not taken over");
                 }
             }
@@ -174,13 +175,20 @@ async fn scan_now(controller: &LocalController) {
     }
 }
 
-async fn take_over(config: &mut Config, controller: &LocalController, sources: Sources) -> anyhow::Result<()> {
+async fn take_over(
+    config: &mut Config,
+    controller: &LocalController,
+    watch: Option<&Addr<LinkWatch>>,
+    sources: Sources,
+) -> anyhow::Result<()> {
     let mut routes = Routes::open().context("cannot ask for routes")?;
     let (event, payload) = match reload(sources, config, &links(), |address| routes.to(address)) {
         Ok(taken) => {
             let payload = json!({ "needs_restart": taken.restart });
-            controller.health.send(Cover(taken.settings.subnets.clone())).await?;
+            let subnets = taken.settings.subnets.clone();
+            controller.health.send(Cover(subnets.clone())).await?;
             controller.discovery.send(Reconfigure(taken.settings)).await?;
+            watch::cover(watch, subnets).await;
             *config = taken.config;
             for key in taken.restart {
                 warn!(key, "changed in the configuration, but holds only after a restart");

@@ -12,11 +12,11 @@ pub use tier::Entrance;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::{Addr, AsyncContext, Context, Recipient};
+use actix::{Actor, Addr, AsyncContext, Context, Recipient};
 use anyhow::{Context as _, anyhow};
 use serde_json::Value;
 use tracing::field::Empty;
-use tracing::{error_span, warn};
+use tracing::{Span, error_span, warn};
 
 use crate::actors::audit::AuditActor;
 use crate::actors::discovery::{DiscoveryActor, DiscoverySettings, Drain};
@@ -100,6 +100,8 @@ pub struct Node {
     pub health: Addr<HealthActor>,
     /// The others.
     pub parts: Parts,
+    /// What its lines in the log have in common.
+    span: Span,
 }
 
 /// The actors that can be asked something.
@@ -165,7 +167,12 @@ impl Node {
             health.send(watch).await.context("the health actor has ended")?;
         }
         let membership = joined.entrance.address();
-        Ok((Self { nib: around.nib, way, post, membership, health, parts: joined.parts }, joined.entrance))
+        Ok((Self { nib: around.nib, way, post, membership, health, parts: joined.parts, span }, joined.entrance))
+    }
+
+    /// Starts an actor more, whose lines in the log tell of this controller, too.
+    pub fn start_beside<A: Actor<Context = Context<A>>>(&self, actor: A) -> Addr<A> {
+        run(Context::new(), actor, &self.span)
     }
 
     /// Drains: no new cycle, the present one given up, everything in hand written, no message taken or

@@ -6,7 +6,7 @@ use std::time::Duration;
 use actix::{Actor, Addr, Context, Handler};
 use pdsno::actors::Ping;
 use pdsno::actors::discovery::{CycleEnded, CycleResult, Follow, Refused, StartCycle, succeeded};
-use pdsno::actors::link_watch::{LinkWatch, Noticed, Overheard, WatchLinks};
+use pdsno::actors::link_watch::{Cover, LinkWatch, Noticed, Overheard, WatchLinks};
 use pdsno::actors::nib::{Commit, Nib};
 use pdsno::algorithms::discovery::watch::Pair;
 use pdsno::domain::change::Change;
@@ -199,8 +199,23 @@ async fn whoever_follows_is_told_of_each_end() {
     pause();
     assert_eq!(report.trigger, Trigger::OnDemand);
     scene.watch.send(Ping).await.unwrap();
-    // The subnets are those of the cycle now, and device 3 is in none of them any more.
+    // The cycle has not found device 3, so what it says is worth a question again.
     scene.hear(3).await;
     sleep(seconds(100)).await;
-    assert_eq!(scene.asked().0, 1);
+    assert_eq!(scene.asked().0, 2);
+}
+
+#[actix::test]
+async fn other_subnets_are_followed_before_a_cycle_has_covered_them() {
+    let scene = scene().await;
+    let cover = |subnet: &str| scene.watch.send(Cover(vec![subnet.parse().unwrap()]));
+    cover("10.9.0.0/24").await.unwrap();
+    scene.turn(false).await;
+    scene.hear(3).await;
+    sleep(seconds(100)).await;
+    assert_eq!(scene.asked(), (0, None), "nothing of it lies on this link");
+    cover("10.0.0.0/25").await.unwrap();
+    scene.turn(true).await;
+    sleep(seconds(100)).await;
+    assert_eq!(scene.asked(), (1, Some(102)));
 }

@@ -1,5 +1,7 @@
 //! What happens on the network makes a cycle begin, long before the interval has passed.
 
+use std::fs;
+
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -111,5 +113,41 @@ fn a_neighbour_that_the_kernel_has_learnt_is_found_and_a_known_one_is_no_news() 
     assert!(begun["reason"].as_str().is_some_and(|reason| reason.starts_with("10.0.1.7 is at ")), "{begun}");
     assert_eq!(daemon.await_cycle()?["new"], 1);
     assert_eq!(triggers(&folder)?, ["bootstrap", "event_driven"]);
+    Ok(())
+}
+
+#[test]
+fn a_link_of_subnets_that_were_read_again_is_watched_at_once() -> Tested {
+    let lab = Lab::start(&LabPlan { hosts: 1, snmp: 0, silent: 0, ..LabPlan::default() })?;
+    ip(&lab, "link add lab1 type veth peer name lab1 netns switch")?;
+    ip(&lab, "-n switch link set lab1 up")?;
+    ip(&lab, "link set lab1 up")?;
+    ip(&lab, "address add 10.3.0.1/28 dev lab1")?;
+    let folder = TempDir::new()?;
+    let (file, data) = (folder.path().join("pdsno.yaml"), folder.path().join("data"));
+    let text = |subnets: &str| {
+        format!(
+            "controller: {{role: local, subnets: [{subnets}]}}\ncommunication: {{listen: none}}\n\
+             policy: {{discovery_interval: 86400, discovery_protocols: [arp], probe_timeout_ms: 150}}\n"
+        )
+    };
+    fs::write(&file, text(SUBNET))?;
+    let arguments = ["--config".as_ref(), file.as_os_str(), "--data-dir".as_ref(), data.as_os_str()];
+    let mut daemon = Daemon::start(&lab, &arguments)?;
+    assert_eq!(daemon.await_cycle()?["targets"], 14);
+    fs::write(&file, text("10.3.0.0/28"))?;
+    daemon.signal(Signal::HUP)?;
+    daemon.await_message("configuration read again and taken over")?;
+    // No cycle has covered it yet: the next one of the clock is a day away.
+    ip(&lab, "link set lab1 down")?;
+    let begun = daemon.await_message("discovery cycle begun for what happened on the network")?;
+    assert_eq!(begun["reason"], "lab1 changed");
+    daemon.await_cycle()?;
+    assert_eq!(triggers(&folder)?, ["bootstrap", "event_driven"]);
+    // What is covered no longer is no reason any more.
+    ip(&lab, "link set lab0 down")?;
+    daemon.signal(Signal::USR1)?;
+    daemon.await_cycle()?;
+    assert_eq!(triggers(&folder)?, ["bootstrap", "event_driven", "on_demand"]);
     Ok(())
 }

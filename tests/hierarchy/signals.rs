@@ -4,9 +4,10 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::program::Tested;
+use crate::program::{Tested, run};
 use crate::site::{LOCAL, Site, await_names};
 
 #[test]
@@ -56,5 +57,35 @@ fn sigint_ends_all_three_in_order_also_before_they_have_names() -> Tested {
         let files = site.files()?;
         assert!(files.iter().all(|file| file.ends_with("pdsno.db") || file.ends_with(".key")), "{message}: {files:?}");
     }
+    Ok(())
+}
+
+#[test]
+fn a_link_that_goes_and_comes_makes_one_cycle_of_the_one_that_discovers() -> Tested {
+    let site = Site::new()?;
+    let mut daemon = site.start()?;
+    assert_eq!(daemon.await_cycle()?["trigger"], "bootstrap");
+    for state in ["down", "up"] {
+        run(site.lab.command("ip").args(["link", "set", "lab0", state]))?.printed()?;
+    }
+    let begun = daemon.await_message("discovery cycle begun for what happened on the network")?;
+    assert_eq!((&begun["reason"], &begun["span"]["id"]), (&json!("lab0 changed"), &json!(LOCAL)), "{begun}");
+    let cycle = daemon.await_cycle()?;
+    assert_eq!((&cycle["trigger"], &cycle["span"]["id"]), (&json!("event_driven"), &json!(LOCAL)), "{cycle}");
+    // The next cycle is one that is asked for: nobody else began one for the same.
+    daemon.signal(Signal::USR1)?;
+    assert_eq!(daemon.await_cycle()?["trigger"], "on_demand");
+    let cycles = |tier: &str| -> Tested<Vec<Value>> {
+        let events = site.events(tier, "DISCOVERY_CYCLE_COMPLETED")?;
+        Ok(events.into_iter().map(|event| event["payload"]["trigger"].clone()).collect())
+    };
+    assert_eq!(cycles("local")?, ["bootstrap", "event_driven", "on_demand"]);
+    for tier in ["global", "regional"] {
+        assert_eq!(cycles(tier)?, [Value::Null; 0], "{tier}");
+    }
+    daemon.signal(Signal::TERM)?;
+    let (status, log) = daemon.end()?;
+    let begun = log.iter().filter(|line| line.contains("begun for what happened on the network")).count();
+    assert_eq!((status.code(), begun), (Some(0), 1), "{log:?}");
     Ok(())
 }

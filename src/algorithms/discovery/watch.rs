@@ -17,6 +17,7 @@ use std::time::Duration;
 use crate::domain::address::MacAddr;
 use crate::domain::link::Link;
 use crate::domain::subnet::{AddressSet, Subnet};
+use crate::wire::rtnetlink::Notice;
 
 /// How long nothing must have happened before a cycle begins.
 pub const QUIET: Duration = Duration::from_secs(2);
@@ -120,6 +121,22 @@ impl Watch {
         }
     }
 
+    /// Takes what the kernel tells, in its order. `links` is asked for the links as they are now, where
+    /// something happened to one.
+    pub fn on_notices(&mut self, now: Duration, notices: &[Notice], links: impl FnOnce() -> Vec<Link>) {
+        for notice in notices {
+            match *notice {
+                Notice::Link { index, running } => self.on_link(now, index, running),
+                Notice::Neighbour { address, mac } => self.on_pair(now, Pair { address, mac }),
+                Notice::Lost => self.on_loss(now),
+                Notice::Address => {}
+            }
+        }
+        if notices.iter().any(|notice| !matches!(notice, Notice::Neighbour { .. })) {
+            self.on_links(now, &links());
+        }
+    }
+
     /// The kernel tells of a link. One that went and came back between two looks has changed.
     pub fn on_link(&mut self, now: Duration, index: u32, running: bool) {
         if let Some(link) = self.footing.iter_mut().find(|link| link.index == index && link.running != running) {
@@ -172,6 +189,13 @@ impl Watch {
         self.happened(now);
     }
 
+    /// Where nothing waits any more there is nothing to look at.
+    fn rest(&mut self) {
+        if self.changed.is_none() && self.waiting.is_empty() {
+            self.span = None;
+        }
+    }
+
     fn happened(&mut self, now: Duration) {
         let (first, _) = self.span.unwrap_or((now, now));
         self.span = Some((first, now));
@@ -202,9 +226,7 @@ impl Watch {
             self.waiting.remove(known);
             self.settled.insert(*known);
         }
-        if self.waiting.is_empty() && self.changed.is_none() {
-            self.span = None;
-        }
+        self.rest();
         unknown.iter().find(|pair| self.waiting.contains(pair)).copied().map(Reason::Neighbour)
     }
 
@@ -221,10 +243,20 @@ impl Watch {
         self.busy = Some(now + APART);
     }
 
-    /// A cycle of any kind has ended that began at this instant and covered these subnets. What
-    /// happened to links before, it has seen. What is still noticed when it is quiet again is looked up
-    /// once more, for it may have found those who were noticed.
-    pub fn on_cycle(&mut self, began: Duration, event_driven: bool, subnets: &[Subnet], links: &[Link]) {
+    /// Other subnets are discovered from now on. That they are others is no reason for a cycle.
+    pub fn cover(&mut self, subnets: Vec<Subnet>, links: &[Link]) {
+        self.targets = AddressSet::new(&subnets);
+        self.footing = footing(&subnets, self.interface.as_deref(), links);
+        self.subnets = subnets;
+        self.waiting.retain(|pair| self.targets.contains(pair.address));
+        self.settled.retain(|pair| self.targets.contains(pair.address));
+        self.rest();
+    }
+
+    /// A cycle of any kind has ended that began at this instant. What happened to links before, it has
+    /// seen. What is still noticed when it is quiet again is looked up once more, for it may have found
+    /// those who were noticed.
+    pub fn on_cycle(&mut self, began: Duration, event_driven: bool) {
         self.busy = None;
         if self.changed.as_ref().is_some_and(|(_, at)| *at < began) {
             self.changed = None;
@@ -234,15 +266,7 @@ impl Watch {
         if !event_driven {
             self.settled.clear();
         }
-        if self.subnets != subnets {
-            self.subnets = subnets.to_vec();
-            self.targets = AddressSet::new(subnets);
-            self.waiting.retain(|pair| self.targets.contains(pair.address));
-            self.footing = footing(&self.subnets, self.interface.as_deref(), links);
-        }
-        if self.changed.is_none() && self.waiting.is_empty() {
-            self.span = None;
-        }
+        self.rest();
     }
 
     /// A cycle has failed, of which nothing else is known.

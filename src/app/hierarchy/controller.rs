@@ -61,7 +61,8 @@ pub(super) struct Discovering {
 pub(super) struct Controller {
     pub role: Role,
     pub state: State,
-    watch: Option<Addr<LinkWatch>>,
+    /// Of the one that discovers.
+    pub watch: Option<Addr<LinkWatch>>,
     /// Before the folder: it is this one's socket that goes.
     _socket: AdminSocket,
     _folder: DataFolder,
@@ -107,7 +108,8 @@ impl Controller {
             let (node, entrance) = Node::prepare(settings, around, became).await?;
             let parts = working(&node, &shared.clock);
             if let (Some(ears), Some(discovery)) = (ears, &node.parts.discovery) {
-                watch = watch::start(ears, config, &shared.clock, &parts, discovery).await?;
+                let start = |watch| node.start_beside(watch);
+                watch = watch::start(ears, config, &shared.clock, &parts, discovery, start).await?;
             }
             (State::Works(Box::new(node)), parts, Some(entrance))
         };

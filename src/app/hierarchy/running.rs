@@ -24,6 +24,7 @@ use crate::app::hierarchy::usher::Usher;
 use crate::app::node::{Node, Record, Reload};
 use crate::app::reload::{problems, reload};
 use crate::app::signals::{Asked, Signals};
+use crate::app::watch;
 use crate::domain::controller::Role;
 use crate::domain::cycle::Trigger;
 use crate::domain::event::EventType;
@@ -146,9 +147,13 @@ impl Running {
         let (event, payload) = match reload(sources, &self.config, &links(), |address| routes.to(address)) {
             Ok(taken) => {
                 let payload = json!({ "needs_restart": taken.restart });
+                let subnets = taken.settings.subnets.clone();
                 if let Some(local) = self.working(Role::Local) {
-                    local.health.send(Cover(taken.settings.subnets.clone())).await?;
+                    local.health.send(Cover(subnets.clone())).await?;
                     local.parts.conductor.send(Reload(taken.settings)).await?;
+                }
+                for controller in &self.controllers {
+                    watch::cover(controller.watch.as_ref(), subnets.clone()).await;
                 }
                 if taken.config.policy.distributed() != self.config.policy.distributed() {
                     warn!(

@@ -116,10 +116,10 @@ fn an_unknown_pair_is_a_reason_once_until_a_cycle_of_another_kind() {
     watch.on_pair(at(1), pair(8));
     assert_eq!(watch.looked_up(&[pair(7), pair(8)], &[pair(8)]), Some(Reason::Neighbour(pair(8))));
     watch.began(at(3));
-    watch.on_cycle(at(3), true, &subnets(), &links());
+    watch.on_cycle(at(3), true);
     watch.on_pair(at(100), pair(8));
     assert_eq!(watch.next_look(), None, "it was asked for and not found");
-    watch.on_cycle(at(300), false, &subnets(), &links());
+    watch.on_cycle(at(300), false);
     watch.on_pair(at(400), pair(8));
     assert_eq!(watch.look(at(402)), Look::LookUp(vec![pair(8)]));
 }
@@ -146,10 +146,10 @@ fn what_says_itself_again_does_not_put_the_cycle_off() {
 fn what_happened_before_another_cycle_began_is_no_reason_after_it() {
     let mut watch = watch();
     watch.on_link(at(10), 2, false);
-    watch.on_cycle(at(11), false, &subnets(), &links());
+    watch.on_cycle(at(11), false);
     assert_eq!(watch.next_look(), None);
     watch.on_link(at(20), 2, true);
-    watch.on_cycle(at(19), false, &subnets(), &links());
+    watch.on_cycle(at(19), false);
     assert_eq!(watch.look(at(22)), Look::Begin(eth0()), "it happened while the cycle ran");
 }
 
@@ -161,7 +161,7 @@ fn while_another_cycle_goes_on_its_end_is_waited_for() {
     assert_eq!(watch.look(at(41)), Look::Nothing);
     assert_eq!(watch.look(at(42)), Look::Begin(eth0()), "should nobody tell of the end");
     watch.refused(at(42));
-    watch.on_cycle(at(9), false, &subnets(), &links());
+    watch.on_cycle(at(9), false);
     assert_eq!(watch.look(at(43)), Look::Begin(eth0()));
     watch.refused(at(43));
     watch.on_failure();
@@ -169,16 +169,42 @@ fn while_another_cycle_goes_on_its_end_is_waited_for() {
 }
 
 #[test]
-fn other_subnets_hold_from_the_cycle_that_covered_them() {
+fn other_subnets_hold_at_once_and_are_no_reason_themselves() {
     let mut watch = watch();
     watch.on_pair(at(1), pair(7));
-    let other: Vec<Subnet> = vec!["10.9.0.0/16".parse().unwrap()];
-    watch.on_cycle(at(2), false, &other, &links());
+    watch.cover(vec!["10.9.0.0/16".parse().unwrap()], &links());
     assert_eq!(watch.next_look(), None);
     watch.on_link(at(10), 2, false);
     assert_eq!(watch.next_look(), None);
     watch.on_link(at(10), 3, false);
     assert_eq!(watch.look(at(12)), Look::Begin(Reason::Link("eth1".to_owned())));
+}
+
+#[test]
+fn a_cycle_that_began_before_other_subnets_held_does_not_bring_the_old_ones_back() {
+    let mut watch = watch();
+    watch.cover(vec!["10.9.0.0/16".parse().unwrap()], &links());
+    watch.on_cycle(at(1), false);
+    watch.on_link(at(10), 3, false);
+    assert_eq!(watch.look(at(12)), Look::Begin(Reason::Link("eth1".to_owned())));
+}
+
+#[test]
+fn what_the_kernel_tells_is_taken_in_its_order_and_links_are_looked_at_once() {
+    let mut watch = watch();
+    let Pair { address, mac } = pair(7);
+    watch.on_notices(at(1), &[Notice::Neighbour { address, mac }], || panic!("no link is concerned"));
+    assert_eq!(watch.look(at(3)), Look::LookUp(vec![pair(7)]));
+    let mut looks = 0;
+    let notices = [false, true].map(|running| Notice::Link { index: 2, running });
+    watch.on_notices(at(4), &[&notices[..], &[Notice::Address]].concat(), || {
+        looks += 1;
+        links()
+    });
+    assert_eq!((looks, watch.look(at(6))), (1, Look::Begin(eth0())), "it went and came back");
+    watch.began(at(6));
+    watch.on_notices(at(40), &[Notice::Lost], links);
+    assert_eq!(watch.look(at(42)), Look::Begin(Reason::Lost));
 }
 
 #[test]
@@ -258,7 +284,7 @@ proptest! {
                 }
                 Happens::Pair(number) => watch.on_pair(now, pair(number)),
                 Happens::Loss => watch.on_loss(now),
-                Happens::CycleEnds(event_driven) => watch.on_cycle(now, event_driven, &subnets(), &links),
+                Happens::CycleEnds(event_driven) => watch.on_cycle(now, event_driven),
             }
             last = Some(now);
             if let Some(next) = watch.next_look() {
