@@ -30,6 +30,7 @@ use pdsno::wire::note::{KeyName, NoteSigner, SignatureType, VerifierKey};
 use pdsno::wire::policy::PolicyRequest;
 use pdsno::wire::presence::HeartbeatAck;
 use pdsno::wire::report::{DiscoveryReport, Report, ReportedCounts, ReportedCycle};
+use pdsno::wire::rtnetlink::Notice;
 use pdsno::wire::signature::{KeyPair, PrivateKeyFile, sha256};
 use pdsno::wire::statement::{Chain, Statement};
 use pdsno::wire::tlog_proof::TlogProof;
@@ -73,6 +74,7 @@ fn kept() -> Made<BTreeMap<String, Vec<u8>>> {
 fn the_seeds_are_those_that_are_made() -> Made {
     let mut seeds = Seeds::default();
     frames(&mut seeds)?;
+    notices(&mut seeds);
     documents(&mut seeds)?;
     texts(&mut seeds)?;
     if std::env::var_os("PDSNO_WRITE_SEEDS").is_some() {
@@ -129,6 +131,31 @@ fn frames(seeds: &mut Seeds) -> Made {
     refusal[23] = 2;
     seeds.add("snmp", "refusal", refusal);
     Ok(())
+}
+
+/// Messages of the kernel about a link, an address and a neighbour (rtnetlink(7)). The kernel writes in the
+/// byte order of its machine; these are of one that is little-endian.
+fn notices(seeds: &mut Seeds) {
+    let message = |message_type: u16, payload: &[u8]| {
+        let mut octets = (16 + payload.len() as u32).to_le_bytes().to_vec();
+        octets.extend(message_type.to_le_bytes());
+        octets.extend([0; 10]);
+        octets.extend(payload);
+        octets
+    };
+    // struct ifinfomsg: family, type, index, flags IFF_UP and IFF_RUNNING, mask.
+    let link = message(16, &[0, 0, 1, 0, 2, 0, 0, 0, 0x41, 0, 0, 0, 0, 0, 0, 0]);
+    // struct ifaddrmsg: family, prefix, flags, scope, index; then IFA_LOCAL.
+    let address = message(20, &[2, 24, 0, 0, 2, 0, 0, 0, 8, 0, 2, 0, 10, 0, 1, 250]);
+    // struct ndmsg: family, index, NUD_REACHABLE, flags, type; then NDA_DST and NDA_LLADDR.
+    let mut neighbour = vec![2, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 1, 8, 0, 1, 0, 10, 0, 1, 9];
+    neighbour.extend([10, 0, 2, 0, 2, 0, 0, 0, 0, 9, 0, 0]);
+    let neighbour = message(28, &neighbour);
+    seeds.add("rtnetlink", "several", [&link[..], &address, &neighbour].concat());
+    seeds.add("rtnetlink", "cut_off", &neighbour[..neighbour.len() - 1]);
+    for (name, octets) in [("link", link), ("address", address), ("neighbour", neighbour)] {
+        seeds.add("rtnetlink", name, octets);
+    }
 }
 
 /// A response of one variable, `sysUpTime.0`, by RFC 3416 and X.690.
@@ -379,6 +406,10 @@ fn seeds_of_what_should_be_read_are_read() -> Made {
         pdsno::wire::frame::decode(seed(&format!("frame/{name}"))?)?;
     }
     pdsno::wire::snmp::decode_response(seed("snmp/response")?)?;
+    if cfg!(target_endian = "little") {
+        let told = pdsno::wire::rtnetlink::decode(seed("rtnetlink/several")?);
+        assert!(matches!(told[..], [Notice::Link { .. }, Notice::Address, Notice::Neighbour { .. }]), "{told:?}");
+    }
     for name in ["inside", "beside"] {
         entry::decode(seed(&format!("entry/{name}"))?)?;
     }
