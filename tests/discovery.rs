@@ -10,6 +10,8 @@ mod lab;
 #[path = "program/run.rs"]
 mod program;
 
+#[path = "discovery/agreement.rs"]
+mod agreement;
 #[path = "discovery/change.rs"]
 mod change;
 #[path = "discovery/found.rs"]

@@ -9,24 +9,24 @@ use crate::program::{PDSNO, Tested, run, without_settings};
 use crate::site::{SUBNET, Site, addresses, at, found};
 
 /// Behind the router: 10.0.1.251 here, .1 there.
-const ROUTED: &str = "10.2.0.0/28";
-const GATEWAY: &str = "10.0.1.251";
+pub const ROUTED: &str = "10.2.0.0/28";
+pub const GATEWAY: &str = "10.0.1.251";
 const GATEWAY_MAC: &str = "00:00:0c:00:02:51";
 
 /// Two devices here, and four there, 10.2.0.2 with an agent.
-fn routed_site() -> Tested<Site> {
+pub fn routed_site() -> Tested<Site> {
     let routed = Some((ROUTED.parse()?, 4));
     Site::of(&LabPlan { hosts: 2, snmp: 0, silent: 1, routed, ..LabPlan::default() })
 }
 
 /// Who may open datagram ICMP sockets in the lab.
-fn allow_pings(site: &Site, groups: &str) -> Tested {
+pub fn allow_pings(site: &Site, groups: &str) -> Tested {
     let script = format!("echo '{groups}' >/proc/sys/net/ipv4/ping_group_range");
     run(site.lab.command("sh").args(["-c", &script]))?.printed().map(drop)
 }
 
 /// The program without any capability.
-fn unprivileged(site: &Site, arguments: &[&str]) -> Command {
+pub fn unprivileged(site: &Site, arguments: &[&str]) -> Command {
     let mut command = site.lab.command("setpriv");
     without_settings(&mut command).current_dir(site.folder());
     command.args(["--bounding-set", "-all", "--inh-caps=-all", PDSNO]).args(arguments);

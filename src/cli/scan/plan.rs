@@ -1,5 +1,6 @@
 //! `pdsno scan --plan`.
 
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -8,15 +9,18 @@ use super::super::args::{Format, ScanArgs};
 use super::super::daemon::refused;
 use super::super::output::{self, Ended, note};
 use super::super::table::{Cell, Column, LeftOut, Table};
-use crate::app::config::Sources;
+use crate::app::config::{Sources, load_without_limits};
 use crate::app::failure::Failure;
-use crate::app::forecast::{Course, Courses, Forecast, LinkForecast, Traffic, Warning, assumptions, prepare, verdict};
+use crate::app::forecast::{
+    Course, Courses, Forecast, Hop, SubnetForecast, Traffic, Warning, Way, WayForecast, assumptions, prepare, verdict,
+};
 use crate::domain::cycle::millis;
 use crate::domain::protocol::Protocol;
 
 pub fn run(args: &ScanArgs, sources: Sources) -> Result<(), Ended> {
     let file = sources.file.clone();
-    let forecast = prepare(&sources).map_err(|error| refused(error, file.as_deref()))?;
+    let loaded = load_without_limits(sources).map_err(|error| refused(error, file.as_deref()))?;
+    let forecast = prepare(loaded)?;
     forecast.notes.iter().for_each(|text| note(&format!("note: {text}")));
     match args.format {
         Format::Json => output::json(&PlanView::of(&forecast))?,
@@ -33,34 +37,54 @@ struct PlanView<'a> {
     protocols: &'a [Protocol],
     probe_rate: u32,
     attempts: u8,
+    attempts_at_most: u8,
     timeout_ms: f64,
     communities: usize,
     discovery_interval_s: u64,
-    links: Vec<LinkView<'a>>,
+    ways: Vec<WayView<'a>>,
     total: CoursesView,
     warnings: &'a [Warning],
-    assumptions: [String; 3],
+    assumptions: Vec<String>,
 }
 
+/// A way is `frames` or `kernel`; only frames have one interface for all.
 #[derive(Serialize)]
-struct LinkView<'a> {
-    interface: &'a str,
-    running: bool,
+struct WayView<'a> {
+    way: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    interface: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    running: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    instead_of_frames: Option<&'a str>,
     addresses: u64,
-    subnets: Vec<SubnetView>,
+    attempts_at_most: u8,
+    subnets: Vec<SubnetView<'a>>,
     #[serde(flatten)]
     courses: CoursesView,
 }
 
 #[derive(Serialize)]
-struct SubnetView {
+struct SubnetView<'a> {
     subnet: String,
-    source: String,
     addresses: u64,
+    without_route: u64,
+    hops: Vec<HopView<'a>>,
+}
+
+#[derive(Serialize)]
+struct HopView<'a> {
+    interface: &'a str,
+    gateway: Option<Ipv4Addr>,
+    source: Ipv4Addr,
 }
 
 #[derive(Serialize)]
 struct CoursesView {
+    packets_at_least: u64,
+    packets_at_most: u64,
+    duration_ms_at_least: f64,
+    duration_ms_at_most: f64,
     everybody_answers: CourseView,
     nobody_answers: CourseView,
     slowest: CourseView,
@@ -93,30 +117,46 @@ impl<'a> PlanView<'a> {
             protocols: &policy.protocols,
             probe_rate: policy.probing.rate,
             attempts: policy.probing.attempts,
+            attempts_at_most: forecast.most_attempts(),
             timeout_ms: millis(policy.probing.timeout),
             communities: forecast.config.security.snmp_communities.len(),
             discovery_interval_s: policy.interval.as_secs(),
-            links: forecast.links.iter().map(LinkView::of).collect(),
+            ways: forecast.ways.iter().map(WayView::of).collect(),
             total: CoursesView::of(&forecast.total),
             warnings: &forecast.warnings,
-            assumptions: assumptions(),
+            assumptions: assumptions(forecast),
         }
     }
 }
 
-impl<'a> LinkView<'a> {
-    fn of(link: &'a LinkForecast) -> Self {
-        let subnets = link.subnets.iter().map(|one| SubnetView {
-            subnet: one.subnet.to_string(),
-            source: one.source.to_string(),
-            addresses: one.addresses,
-        });
+impl<'a> WayView<'a> {
+    fn of(forecast: &'a WayForecast) -> Self {
+        let (way, interface, running, instead_of_frames) = match &forecast.way {
+            Way::Frames { interface, running } => ("frames", Some(interface.as_str()), Some(*running), None),
+            Way::Kernel { instead_of_frames } => ("kernel", None, None, instead_of_frames.as_deref()),
+        };
         Self {
-            interface: &link.interface,
-            running: link.running,
-            addresses: link.addresses,
-            subnets: subnets.collect(),
-            courses: CoursesView::of(&link.courses),
+            way,
+            interface,
+            running,
+            instead_of_frames,
+            addresses: forecast.addresses,
+            attempts_at_most: forecast.most_attempts,
+            subnets: forecast.subnets.iter().map(SubnetView::of).collect(),
+            courses: CoursesView::of(&forecast.courses),
+        }
+    }
+}
+
+impl<'a> SubnetView<'a> {
+    fn of(forecast: &'a SubnetForecast) -> Self {
+        let hop =
+            |Hop { interface, gateway, source }: &'a Hop| HopView { interface, gateway: *gateway, source: *source };
+        Self {
+            subnet: forecast.subnet.to_string(),
+            addresses: forecast.addresses,
+            without_route: forecast.without_route,
+            hops: forecast.hops.iter().map(hop).collect(),
         }
     }
 }
@@ -124,6 +164,10 @@ impl<'a> LinkView<'a> {
 impl CoursesView {
     fn of(courses: &Courses) -> Self {
         Self {
+            packets_at_least: courses.fewest_packets,
+            packets_at_most: courses.slowest.total().packets,
+            duration_ms_at_least: millis(courses.least_duration),
+            duration_ms_at_most: millis(courses.slowest.duration),
             everybody_answers: CourseView::of(&courses.everybody_answers),
             nobody_answers: CourseView::of(&courses.nobody_answers),
             slowest: CourseView::of(&courses.slowest),
@@ -155,38 +199,65 @@ fn rounded(figure: f64) -> f64 {
 
 fn table(forecast: &Forecast) -> Result<(), Ended> {
     let mut who = Table::new(&[
-        Column::whole("INTERFACE", 2),
+        Column::whole("WAY", 2),
         Column::whole("FROM", 3),
         Column::key("SUBNET"),
         Column::whole("ADDRESSES", 1),
     ]);
-    for link in &forecast.links {
-        for one in &link.subnets {
-            who.row([Cell::of(&link.interface), Cell::of(one.source), Cell::of(one.subnet), Cell::of(one.addresses)]);
+    for way in &forecast.ways {
+        for subnet in &way.subnets {
+            rows(&way.way, subnet).into_iter().for_each(|row| who.row(row.map(Cell::of)));
         }
     }
     let mut left_out = who.show()?;
-    for link in &forecast.links {
-        output::text(&format!("\n{}\n", link.interface))?;
-        left_out = left_out.with(courses(&link.courses)?);
+    for way in &forecast.ways {
+        output::text(&format!("\n{}\n", name(&way.way)))?;
+        left_out = left_out.with(courses(&way.courses)?);
     }
-    if forecast.links.len() > 1 {
-        output::text("\nall interfaces, at the same time\n")?;
+    if forecast.ways.len() > 1 {
+        output::text("\nall ways, at the same time\n")?;
         left_out = left_out.with(courses(&forecast.total)?);
     }
     left_out.tell();
     let policy = &forecast.config.policy.discovery;
     let protocols: Vec<String> = policy.protocols.iter().map(ToString::to_string).collect();
     note(&format!(
-        "by {}; at most {} packets a second on an interface, {} attempts, {} ms for a reply; nothing was sent",
+        "by {}; at most {} packets a second on each way, {} attempts, {} ms for a reply; nothing was sent",
         protocols.join(", "),
         policy.probing.rate,
-        policy.probing.attempts,
+        attempts(policy.probing.attempts, forecast.most_attempts()),
         policy.probing.timeout.as_millis()
     ));
-    assumptions().iter().for_each(|text| note(text));
+    assumptions(forecast).iter().for_each(|text| note(text));
     forecast.warnings.iter().for_each(|warning| note(&format!("warning: {warning}")));
     Ok(())
+}
+
+fn attempts(ordered: u8, most: u8) -> String {
+    if most > ordered { format!("{ordered} (up to {most} where packets are lost)") } else { ordered.to_string() }
+}
+
+fn name(way: &Way) -> String {
+    match way {
+        Way::Frames { interface, .. } => format!("frames on {interface}"),
+        Way::Kernel { .. } => "through the kernel".to_owned(),
+    }
+}
+
+/// A row for each place where packets to a subnet leave; the number of addresses is in the first.
+fn rows(way: &Way, subnet: &SubnetForecast) -> Vec<[String; 4]> {
+    let by = |hop: &Hop| match (way, hop.gateway) {
+        (Way::Frames { .. }, _) => name(way),
+        (Way::Kernel { .. }, None) => format!("kernel, {}", hop.interface),
+        (Way::Kernel { .. }, Some(gateway)) => format!("kernel, {} via {gateway}", hop.interface),
+    };
+    let mut places: Vec<(String, String)> = subnet.hops.iter().map(|hop| (by(hop), hop.source.to_string())).collect();
+    if places.is_empty() {
+        places.push(("no route".to_owned(), "-".to_owned()));
+    }
+    let mut counts = std::iter::once(subnet.addresses.to_string()).chain(std::iter::repeat(String::new()));
+    let row = |(way, source)| [way, source, subnet.subnet.to_string(), counts.next().unwrap_or_default()];
+    places.into_iter().map(row).collect()
 }
 
 fn courses(courses: &Courses) -> Result<LeftOut, Ended> {

@@ -1,13 +1,16 @@
-//! What a sweep takes: the lengths of its frames, and the memory of those who are waited for.
+//! What a sweep takes: the lengths of its frames, attempts and waits, and the memory of those who are
+//! waited for.
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::access::{self, Desk, MOST_CORRECTIONS};
 use super::agent::{self, Conversation, ROWS_AT_ONCE};
 use super::cookie::Cookie;
 use super::host::Host;
-use super::lane::Waiting;
+use super::lane::{Loss, Waiting};
+use super::window::Window;
 use super::{Probe, SNMP_PORT, Target};
 use crate::algorithms::discovery::credentials::{PreparedAccess, PreparedCredential};
 use crate::domain::address::MacAddr;
@@ -70,6 +73,19 @@ impl Lengths {
         let corrections = if has_users { u64::from(MOST_CORRECTIONS) } else { 0 };
         Self { resolution, echo, first_questions, further_question, further_questions, corrections }
     }
+}
+
+/// How often anybody is asked at most of so many, with so many attempts ordered: on a link that is seen to
+/// lose packets more often than that.
+pub fn most_attempts(ordered: u8, addresses: usize) -> u8 {
+    Loss::most_attempts(ordered.max(1), addresses)
+}
+
+/// How long it takes at least to begin with so many addresses on link through the kernel, no more than
+/// `most` of them within the time for which its neighbour table keeps each; and how long that holds up
+/// at most what could leave.
+pub fn held_up(addresses: usize, most: usize) -> Duration {
+    Window::span_of(addresses, most)
 }
 
 /// What a sweep holds for so many addresses, of which so many answer, in octets. Tables of interfaces

@@ -32,6 +32,13 @@ impl Loss {
     /// Fewer hosts that had to be asked again tell of themselves, not of their link.
     const TELLING: u32 = 4;
 
+    /// The most that [`Loss::attempts`] can come to when so many are asked.
+    pub fn most_attempts(ordered: u8, asked: usize) -> u8 {
+        // Who is asked but once is never asked again, and so nobody tells of a loss.
+        let can_tell = ordered > 1 && asked >= Self::TELLING as usize;
+        if can_tell { ordered + Self::MORE } else { ordered }
+    }
+
     /// A host answered after it had been asked so many times.
     pub fn answered(&mut self, attempts: u8) {
         self.answered = self.answered.saturating_add(1);
@@ -193,6 +200,15 @@ mod tests {
     fn a_few_slow_hosts_are_not_taken_for_a_lossy_link() {
         assert_eq!(loss(10, 3).attempts(3, 1e-5), 3);
         assert_eq!(loss(0, 0).attempts(1, 1e-5), 1);
+    }
+
+    #[test]
+    fn no_loss_costs_more_attempts_than_the_most() {
+        for (ordered, hosts) in [(1, 100), (3, 0), (3, 3), (3, 4), (2, 1_000)] {
+            let again = if ordered > 1 { hosts } else { 0 };
+            let attempts = loss(hosts, again).attempts(ordered, 1e-6);
+            assert_eq!(attempts, Loss::most_attempts(ordered, hosts as usize), "{ordered} {hosts}");
+        }
     }
 
     #[test]

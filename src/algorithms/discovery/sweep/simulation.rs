@@ -9,6 +9,7 @@ use proptest::prelude::*;
 
 use super::{LinkOutcome, LinkSweep, Step, SweepSettings};
 use crate::algorithms::discovery::credentials::prepare;
+use crate::algorithms::discovery::forecast::by_frames;
 use crate::algorithms::discovery::observation::SnmpAnswer;
 use crate::algorithms::discovery::pacing::Pacer;
 use crate::algorithms::discovery::plan::{LinkPlan, plan};
@@ -305,6 +306,14 @@ proptest! {
         }
     }
 
+    /// However much is lost, and so asked more often than ordered: the plan has told it.
+    #[test]
+    fn no_sweep_leaves_the_bounds_of_its_plan(hosts in some_hosts(), faults in some_faults(), tenth: bool, seed: u64) {
+        let chance = tenth.then(|| fastrand::Rng::with_seed(seed));
+        let run = run(&mut SimulatedLink::new(hosts, Faults { chance, ..faults }), settings(&Protocol::ALL), seed);
+        within_its_plan(&run);
+    }
+
     #[test]
     fn the_rate_holds_whatever_is_answered(hosts in some_hosts(), faults in some_faults(), rate in 20_u32..5_000, seed: u64) {
         let mut settings = settings(&Protocol::ALL);
@@ -317,6 +326,26 @@ proptest! {
         let sent: u64 = run.outcome.stats.iter().map(|(_, stats)| stats.sent).sum();
         prop_assert_eq!(sent, run.sent_at.len() as u64);
     }
+}
+
+/// Asserts that a sweep of the whole link took what its plan says.
+fn within_its_plan(run: &Run) {
+    let courses = by_frames(&link_plan("10.0.1.0/24"), &settings(&Protocol::ALL)).courses;
+    let slowest = courses.slowest;
+    for (protocol, most) in Protocol::ALL.into_iter().zip([slowest.arp, slowest.icmp, slowest.snmp]) {
+        assert!(run.stats(protocol).sent <= most.packets, "{protocol}: {:?} of {most:?}", run.stats(protocol));
+    }
+    assert!(run.sent_at.len() as u64 >= courses.fewest_packets, "{} of {courses:?}", run.sent_at.len());
+    assert!((courses.least_duration..=slowest.duration).contains(&run.end), "{:?} of {courses:?}", run.end);
+}
+
+#[test]
+fn a_link_that_loses_packets_costs_more_than_ordered_and_no_more_than_planned() {
+    let hosts = (1..=10).map(|n| host(n, true, Agent::None)).collect();
+    let faults = Faults { lose_first: 2, ..Faults::default() };
+    let run = run(&mut SimulatedLink::new(hosts, faults), settings(&Protocol::ALL), 1);
+    assert!(run.stats(Protocol::Arp).sent > 3 * 253, "{:?}", run.stats(Protocol::Arp));
+    within_its_plan(&run);
 }
 
 #[test]

@@ -23,6 +23,13 @@ impl Window {
         Self { most: most.max(1), asked: VecDeque::new() }
     }
 
+    /// How long at least it takes from the first to the last when so many are asked through a window for
+    /// `most`, and how long they are held up at most.
+    pub fn span_of(asked: usize, most: usize) -> Duration {
+        let windows = asked.saturating_sub(1) / most.max(1);
+        Self::SPAN.saturating_mul(u32::try_from(windows).unwrap_or(u32::MAX))
+    }
+
     /// The instant from which on one more may be asked.
     pub fn opens_at(&self) -> Duration {
         match self.asked.front() {
@@ -58,6 +65,8 @@ mod tests {
                 let within = asked.iter().filter(|at| **at + Window::SPAN > now).count();
                 prop_assert!(within <= most, "{within} of {most}");
             }
+            let took = now.saturating_sub(asked[0]);
+            prop_assert!(took >= Window::span_of(asked.len(), most), "{took:?}");
         }
     }
 
@@ -69,5 +78,6 @@ mod tests {
             window.ask(Duration::from_secs(1));
         }
         assert_eq!(window.opens_at(), Duration::from_secs(6));
+        assert_eq!([0, 3, 4, 6, 7].map(|asked| Window::span_of(asked, 3).as_secs()), [0, 0, 5, 5, 10]);
     }
 }
