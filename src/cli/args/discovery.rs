@@ -87,8 +87,8 @@ pub struct ScanArgs {
     /// Write the result into the NIB of the data folder
     #[arg(long)]
     pub save: bool,
-    /// Tell packets, bytes, time, load and memory instead of scanning: nothing is sent, and no right is
-    /// needed
+    /// Tell instead of scanning by which way each subnet would be asked, with packets, bytes, time, load
+    /// and memory: nothing is sent, and no right is needed
     #[arg(long, conflicts_with = "save")]
     pub plan: bool,
     #[command(flatten)]
