@@ -27,6 +27,7 @@ mod receive;
 #[cfg(test)]
 mod simulation;
 mod table;
+mod targets;
 mod way;
 mod window;
 mod write;
@@ -41,6 +42,7 @@ use self::cookie::Cookie;
 use self::host::{Asked, Host};
 pub use self::kernel::DeliveryError;
 use self::lane::{Lane, Loss, Waiting};
+use self::targets::Targets;
 use self::way::{KernelWay, Way};
 use crate::algorithms::discovery::credentials::PreparedCredential;
 use crate::algorithms::discovery::observation::HostObservation;
@@ -118,18 +120,6 @@ enum Probe {
     Snmp { host: u32, question: u32, attempt: u8, packet: u32 },
 }
 
-/// The state of one address. Small: a /16 has 65,534 of them.
-#[derive(Debug, Clone, Copy)]
-struct Target {
-    /// When it was first asked, to measure the round trip of an answer to the only attempt; through
-    /// the kernel, when it was last asked, for an echo reply tells which attempt it answers.
-    asked_at: Duration,
-    /// Its entry among the hosts, once it has answered.
-    host: Option<u32>,
-    attempts: u8,
-    given_up: bool,
-}
-
 /// A sweep.
 #[derive(Debug)]
 pub struct LinkSweep {
@@ -137,16 +127,16 @@ pub struct LinkSweep {
     settings: SweepSettings,
     random: fastrand::Rng,
     pacer: Pacer,
-    targets: Vec<Target>,
-    /// The positions of all targets in the order in which they are asked: shuffled, so that no
-    /// switch and no host sees a burst.
-    order: Vec<u32>,
-    fresh: usize,
+    targets: Targets,
+    /// The place of the next target that was never asked.
+    fresh: u32,
     hosts: Vec<Host>,
     disputes: Vec<(Ipv4Addr, MacAddr)>,
     again: VecDeque<Probe>,
     talks: VecDeque<Probe>,
     turn: u8,
+    /// Until when those who are overdue were looked for, as long as nothing has come since.
+    expired_at: Option<Duration>,
     resolution: Lane,
     echo: Lane,
     snmp: Lane,
@@ -189,29 +179,20 @@ impl LinkSweep {
 
     fn by(way: Way, own: Vec<Ipv4Addr>, settings: SweepSettings, seed: u64) -> Self {
         let mut random = fastrand::Rng::with_seed(seed);
-        let others = (0_u32..).zip(way.targets().iter()).filter(|(_, target)| !own.contains(target));
-        let mut order: Vec<u32> = others.map(|(position, _)| position).collect();
-        random.shuffle(&mut order);
+        let targets = Targets::new(way.targets(), &own, &mut random);
         let cookie = Cookie::new(&mut random);
-        // Our own addresses are not asked; whoever speaks for one all the same is heard, and nobody
-        // waits for it.
-        let target = |address| {
-            let given_up = own.contains(&address);
-            Target { asked_at: Duration::ZERO, host: None, attempts: 0, given_up }
-        };
-        let targets = way.targets().iter().map(target).collect();
         let mut resolution = Lane::new(&settings.probing);
-        resolution.open = order.len();
+        resolution.open = targets.asked();
         Self {
             pacer: Pacer::new(settings.probing.rate),
             targets,
-            order,
             fresh: 0,
             hosts: Vec::new(),
             disputes: Vec::new(),
             again: VecDeque::new(),
             talks: VecDeque::new(),
             turn: 0,
+            expired_at: None,
             resolution,
             echo: Lane::new(&settings.probing),
             snmp: Lane::new(&settings.probing),
@@ -233,7 +214,10 @@ impl LinkSweep {
         if self.failed.is_some() {
             return Step::Done;
         }
-        self.expire(now);
+        // At an instant that was looked at already nobody more is overdue, unless an answer came.
+        if self.expired_at.replace(now) != Some(now) {
+            self.expire(now);
+        }
         loop {
             if !self.has_work(now) {
                 let open = self.resolution.open + self.echo.open + self.snmp.open;
@@ -242,9 +226,9 @@ impl LinkSweep {
                     _ => Step::Done,
                 };
             }
-            let ready = self.pacer.ready_at();
-            if now < ready {
-                return Step::Wait(self.next_due(now).map_or(ready, |due| due.min(ready)));
+            if now < self.pacer.ready_at() {
+                let then = self.pacer.worth_waking_at();
+                return Step::Wait(self.next_due(now).map_or(then, |due| due.min(then)));
             }
             if let Some(probe) = self.pick(now)
                 && let Some(step) = self.write(probe, now, frame)
@@ -263,8 +247,8 @@ impl LinkSweep {
     /// How far the sweep is.
     pub fn progress(&self) -> SweepProgress {
         SweepProgress {
-            settled: self.order.len() - self.resolution.open,
-            targets: self.order.len(),
+            settled: self.targets.asked() - self.resolution.open,
+            targets: self.targets.asked(),
             hosts: self.hosts.len(),
         }
     }
@@ -287,7 +271,7 @@ impl LinkSweep {
         hosts.extend(self.disputes.into_iter().map(dispute));
         let lanes = (self.resolution.finish(), self.echo.finish(), self.snmp.finish());
         let (stats, failed) = self.way.account(lanes, wanted, &hosts, no_route);
-        LinkOutcome { targets: self.order.len(), hosts, stats, failed: self.failed.or(failed), unreached }
+        LinkOutcome { targets: self.targets.asked(), hosts, stats, failed: self.failed.or(failed), unreached }
     }
 
     /// Whether something could leave now, if the pace allows.
@@ -299,13 +283,13 @@ impl LinkSweep {
 
     /// The next target that was never asked.
     fn next_fresh(&self) -> Option<u32> {
-        self.order.get(self.fresh).copied()
+        ((self.fresh as usize) < self.targets.asked()).then_some(self.fresh)
     }
 
     /// When the next target may be asked for the first time; `None` for now, or when there is none.
     fn opens_at(&self, now: Duration) -> Option<Duration> {
         let Way::Kernel(kernel) = &self.way else { return None };
-        kernel.opens_at(self.next_fresh()?, now)
+        kernel.opens_at(self.targets.get(self.next_fresh()?)?.address, now)
     }
 
     fn next_due(&self, now: Duration) -> Option<Duration> {
@@ -340,13 +324,12 @@ impl LinkSweep {
         self.snmp.reckon_with(&self.loss, DOUBT_OF_THE_LIVING);
         loop {
             let targets = &self.targets;
-            let known = |waiting: &Waiting| {
-                targets.get(waiting.who as usize).is_none_or(|one| one.host.is_some() || one.given_up)
-            };
+            let known =
+                |waiting: &Waiting| targets.get(waiting.who).is_none_or(|one| one.host.is_some() || one.given_up);
             let Some((Waiting { who, .. }, attempt, last)) = self.resolution.overdue(now, known) else { break };
             if last {
                 self.resolution.open -= 1;
-                self.targets.get_mut(who as usize).into_iter().for_each(|target| target.given_up = true);
+                self.targets.get_mut(who).into_iter().for_each(|target| target.given_up = true);
             } else {
                 self.again.push_back(Probe::First { target: who, attempt: attempt + 1 });
             }

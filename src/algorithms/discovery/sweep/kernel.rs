@@ -31,6 +31,7 @@ const PORT_UNREACHABLE: u8 = 3;
 impl LinkSweep {
     /// Takes an ICMP message that the kernel handed over.
     pub fn on_echo_reply(&mut self, now: Duration, source: Ipv4Addr, message: &[u8]) {
+        self.expired_at = None;
         match icmp::decode(message) {
             Ok(Message::EchoReply(Echo { sequence, payload, .. })) => {
                 // The kernel puts its own identifier into ours; the payload tells whose it is.
@@ -46,9 +47,9 @@ impl LinkSweep {
     }
 
     fn on_first_echo(&mut self, now: Duration, source: Ipv4Addr, sequence: u16) {
-        let position = self.way.targets().position(source);
-        let target = position.and_then(|position| Some((position, self.targets.get(position)?)));
-        let Some((position, target)) = target.filter(|(_, target)| sequence < u16::from(target.attempts)) else {
+        let place = self.targets.place_of(self.way.targets(), source);
+        let target = place.and_then(|place| Some((place, self.targets.get(place)?)));
+        let Some((place, target)) = target.filter(|(_, target)| sequence < u16::from(target.attempts)) else {
             self.resolution.stats.rejected += 1;
             return;
         };
@@ -58,12 +59,13 @@ impl LinkSweep {
         }
         let sent_at = (sequence + 1 == u16::from(target.attempts)).then_some(target.asked_at);
         self.loss.answered(target.attempts);
-        self.greet(now, position, source, None, sent_at);
+        self.greet(now, place, source, None, sent_at);
     }
 
     /// Takes an ICMP error. It ends nothing: it may be forged, and what it tells may pass. One about a
     /// target that has answered or been given up is counted like the others.
     pub fn on_delivery_error(&mut self, now: Duration, error: &DeliveryError) {
+        self.expired_at = None;
         let Way::Kernel(kernel) = &mut self.way else { return };
         if error.kind != DESTINATION_UNREACHABLE || !kernel.plan.targets.contains(error.target) {
             return;
@@ -87,8 +89,8 @@ impl LinkSweep {
         match step {
             Step::SendEcho(address) => {
                 self.resolution.stats.sent -= 1;
-                let position = kernel.plan.targets.position(address);
-                let Some(target) = position.and_then(|position| self.targets.get_mut(position)) else { return };
+                let place = self.targets.place_of(&kernel.plan.targets, address);
+                let Some(target) = place.and_then(|place| self.targets.get_mut(place)) else { return };
                 kernel.no_route.insert(address);
                 if !target.given_up && target.host.is_none() {
                     target.given_up = true;

@@ -10,7 +10,7 @@ use crate::domain::policy::Probing;
 /// A packet that was sent and may be answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Waiting {
-    /// The position of who was asked.
+    /// The place of who was asked.
     pub who: u32,
     /// Which of that one's questions it was, where there are several in a row.
     pub question: u32,

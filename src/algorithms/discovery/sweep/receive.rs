@@ -6,8 +6,9 @@ use std::time::Duration;
 use super::access::{Access, Heard};
 use super::agent::{Conversation, Progress};
 use super::host::{Asked, Host};
+use super::targets::Targets;
 use super::way::Way;
-use super::{LinkSweep, MOST_DISPUTES, Probe, SNMP_PORT, Target};
+use super::{LinkSweep, MOST_DISPUTES, Probe, SNMP_PORT};
 use crate::domain::address::MacAddr;
 use crate::domain::protocol::Protocol;
 use crate::wire::arp::{ArpPacket, Operation};
@@ -18,6 +19,7 @@ impl LinkSweep {
     /// Takes a frame that came from the link. What does not answer a question of this sweep is
     /// counted or ignored.
     pub fn on_frame(&mut self, now: Duration, frame: &[u8]) {
+        self.expired_at = None;
         match decode(frame) {
             Ok(Incoming::Arp(packet)) => self.on_arp(now, &packet),
             Ok(Incoming::EchoReply { source, identifier, sequence, payload, .. }) => {
@@ -44,6 +46,7 @@ impl LinkSweep {
     /// Takes an SNMP datagram that the kernel handed over. On a link, those that came in one piece were
     /// read as frames already, and may come here once more.
     pub fn on_datagram(&mut self, now: Duration, source: Ipv4Addr, payload: &[u8]) {
+        self.expired_at = None;
         let is_first = matches!(self.way, Way::Kernel(_));
         if self.way.targets().contains(source) {
             self.on_snmp(now, source, payload, is_first);
@@ -52,7 +55,7 @@ impl LinkSweep {
 
     fn on_arp(&mut self, now: Duration, packet: &ArpPacket) {
         let Way::Frames(plan) = &self.way else { return };
-        let Some(position) = plan.targets.position(packet.sender) else {
+        let Some(place) = self.targets.place_of(&plan.targets, packet.sender) else {
             let for_us = packet.operation == Operation::Reply && packet.target_mac == plan.mac;
             self.resolution.stats.rejected += u64::from(for_us);
             return;
@@ -62,12 +65,12 @@ impl LinkSweep {
             && plan.source_for(packet.sender) == Some(packet.target);
         let own = packet.sender_mac == plan.mac;
         if (answers || packet.is_gratuitous()) && !own {
-            self.resolved(now, position, packet.sender, packet.sender_mac, answers);
+            self.resolved(now, place, packet.sender, packet.sender_mac, answers);
         }
     }
 
-    fn resolved(&mut self, now: Duration, position: usize, address: Ipv4Addr, mac: MacAddr, answers: bool) {
-        let Some(target) = self.targets.get(position) else { return };
+    fn resolved(&mut self, now: Duration, place: u32, address: Ipv4Addr, mac: MacAddr, answers: bool) {
+        let Some(target) = self.targets.get(place) else { return };
         if let Some(host) = target.host {
             let same = self.hosts.get(host as usize).is_some_and(|host| host.mac == Some(mac));
             let told = self.disputes.contains(&(address, mac));
@@ -83,7 +86,7 @@ impl LinkSweep {
         if answers {
             self.loss.answered(target.attempts);
         }
-        self.greet(now, position, address, Some(mac), sent_at);
+        self.greet(now, place, address, Some(mac), sent_at);
     }
 
     /// A host has answered the first question: it is asked the others. `sent_at` is when the packet left
@@ -91,7 +94,7 @@ impl LinkSweep {
     pub(super) fn greet(
         &mut self,
         now: Duration,
-        position: usize,
+        target: u32,
         address: Ipv4Addr,
         mac: Option<MacAddr>,
         sent_at: Option<Duration>,
@@ -103,7 +106,7 @@ impl LinkSweep {
         };
         let Some(source) = source else { return };
         let Ok(place) = u32::try_from(self.hosts.len()) else { return };
-        let Some(target) = self.targets.get_mut(position) else { return };
+        let Some(target) = self.targets.get_mut(target) else { return };
         if target.given_up {
             self.resolution.stats.late += 1;
         } else {
@@ -260,10 +263,10 @@ impl LinkSweep {
 /// The host that has this address. Free of `self`, so that the lanes can be counted meanwhile.
 pub(super) fn find<'h>(
     way: &Way,
-    targets: &[Target],
+    targets: &Targets,
     hosts: &'h mut [Host],
     address: Ipv4Addr,
 ) -> Option<(u32, &'h mut Host)> {
-    let place = targets.get(way.targets().position(address)?)?.host?;
+    let place = targets.get(targets.place_of(way.targets(), address)?)?.host?;
     hosts.get_mut(place as usize).map(|host| (place, host))
 }

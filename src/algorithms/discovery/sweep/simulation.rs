@@ -484,5 +484,5 @@ fn a_sweep_that_is_ended_early_calls_nobody_silent() {
 fn a_target_waits_in_less_than_two_hundred_bytes() {
     let queued = size_of::<super::Waiting>() * 2;
     let ordered = size_of::<u32>();
-    assert!(size_of::<super::Target>() + queued + ordered + size_of::<super::Probe>() <= 200);
+    assert!(size_of::<super::targets::Target>() + queued + ordered + size_of::<super::Probe>() <= 200);
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use super::Target;
+use super::targets::Targets;
 use super::window::Window;
 use crate::algorithms::discovery::observation::HostObservation;
 use crate::algorithms::discovery::plan::{KernelPlan, LinkPlan};
@@ -47,10 +47,10 @@ impl Way {
     }
 
     /// The targets that did not answer and whose silence means nothing, and which have no route, in words.
-    pub fn unreached(&self, targets: &[Target]) -> (BTreeSet<Ipv4Addr>, Option<String>) {
+    pub fn unreached(&self, targets: &Targets) -> (BTreeSet<Ipv4Addr>, Option<String>) {
         let Self::Kernel(kernel) = self else { return (BTreeSet::new(), None) };
         let answered = |address: Ipv4Addr| {
-            let target = kernel.plan.targets.position(address).and_then(|position| targets.get(position));
+            let target = targets.place_of(&kernel.plan.targets, address).and_then(|place| targets.get(place));
             target.is_some_and(|target| target.host.is_some())
         };
         let unreached = kernel.no_route.union(&kernel.barred).copied().filter(|address| !answered(*address));
@@ -93,9 +93,8 @@ impl KernelWay {
         }
     }
 
-    /// When the target at this position may be asked for the first time, if that has yet to come.
-    pub fn opens_at(&self, position: u32, now: Duration) -> Option<Duration> {
-        let address = self.plan.targets.get(position as usize)?;
+    /// When this address may be asked for the first time, if that has yet to come.
+    pub fn opens_at(&self, address: Ipv4Addr, now: Duration) -> Option<Duration> {
         let opens = self.window.opens_at();
         (now < opens && self.plan.is_near(address)).then_some(opens)
     }

@@ -28,10 +28,10 @@ impl LinkSweep {
         }
     }
 
-    fn write_arp(&mut self, position: u32, attempt: u8, now: Duration, frame: &mut Vec<u8>) -> Option<Step> {
+    fn write_arp(&mut self, place: u32, attempt: u8, now: Duration, frame: &mut Vec<u8>) -> Option<Step> {
         let Way::Frames(plan) = &self.way else { return None };
-        let target = self.targets.get_mut(position as usize).filter(|target| target.host.is_none())?;
-        let address = plan.targets.get(position as usize)?;
+        let target = self.targets.get_mut(place).filter(|target| target.host.is_none())?;
+        let address = target.address;
         let source = plan.source_for(address)?;
         if attempt == 0 {
             target.asked_at = now;
@@ -39,15 +39,15 @@ impl LinkSweep {
         target.attempts = attempt + 1;
         arp::encode_request(frame, plan.mac, source, address);
         self.resolution.sent(attempt, now);
-        self.resolution.wait_for(attempt, Waiting { who: position, question: 0, sent_at: now });
+        self.resolution.wait_for(attempt, Waiting { who: place, question: 0, sent_at: now });
         Some(Step::Send)
     }
 
-    fn write_first_echo(&mut self, position: u32, attempt: u8, now: Duration, out: &mut Vec<u8>) -> Option<Step> {
+    fn write_first_echo(&mut self, place: u32, attempt: u8, now: Duration, out: &mut Vec<u8>) -> Option<Step> {
         let Way::Kernel(kernel) = &mut self.way else { return None };
-        let target = self.targets.get_mut(position as usize);
+        let target = self.targets.get_mut(place);
         let target = target.filter(|target| target.host.is_none() && !target.given_up)?;
-        let address = kernel.plan.targets.get(position as usize)?;
+        let address = target.address;
         let cookie = self.cookie.of(address);
         let echo = Echo { identifier: self.echo_id, sequence: u16::from(attempt), payload: &cookie };
         icmp::encode_echo_message(out, &echo).ok()?;
@@ -57,7 +57,7 @@ impl LinkSweep {
         target.asked_at = now;
         target.attempts = attempt + 1;
         self.resolution.sent(attempt, now);
-        self.resolution.wait_for(attempt, Waiting { who: position, question: 0, sent_at: now });
+        self.resolution.wait_for(attempt, Waiting { who: place, question: 0, sent_at: now });
         Some(Step::SendEcho(address))
     }
 
