@@ -62,9 +62,12 @@ pub fn bytes(bytes: &[u8]) -> Result<(), Ended> {
     Ok(out.flush()?)
 }
 
+/// What is handed to the system at once of a long output: as much as a pipe holds (pipe(7)).
+const AT_ONCE: usize = 65_536;
+
 /// Prints a value as indented JSON.
 pub fn json(value: &impl Serialize) -> Result<(), Ended> {
-    let mut out = io::BufWriter::new(stdout().lock());
+    let mut out = io::BufWriter::with_capacity(AT_ONCE, stdout().lock());
     serde_json::to_writer_pretty(&mut out, value).map_err(io::Error::from)?;
     writeln!(out)?;
     Ok(out.flush()?)

@@ -13,9 +13,11 @@ use std::net::Ipv4Addr;
 use std::ops::Bound;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
+use serde_json::{Map, Value};
+
 use crate::domain::address::MacAddr;
 use crate::domain::device::{Device, DeviceId, DeviceStatus};
-use crate::domain::event::{Event, EventSeq, EventType};
+use crate::domain::event::{Event, EventSeq, EventType, NewEvent};
 use crate::domain::fact::{FactKind, FactRow, FactVersions};
 use crate::domain::log::Sealer;
 use crate::domain::number::Epoch;
@@ -100,11 +102,10 @@ impl State {
             Change::PutFact(fact) => self.devices.put_fact(fact),
             Change::Append(event) => {
                 let seq = self.next_event();
-                let mut event = event.clone();
-                if self.is_for_rows {
-                    event.payload = serde_json::Value::Object(serde_json::Map::new());
-                }
-                self.events.push(event.at(seq));
+                let NewEvent { event_type, ref actor, ref subject, timestamp, ref payload } = *event;
+                let payload = if self.is_for_rows { Value::Object(Map::new()) } else { payload.clone() };
+                let (actor, subject) = (actor.clone(), subject.clone());
+                self.events.push(Event { seq, event_type, actor, subject, timestamp, payload });
                 Ok(())
             }
             Change::Registry(change) => self.registry.apply(change),
@@ -295,7 +296,6 @@ impl NibReader for MemoryReader {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::event::NewEvent;
     use crate::domain::time::Timestamp;
 
     #[test]
