@@ -97,10 +97,11 @@ impl Lane {
         self.granted = loss.attempts(self.attempts, doubt);
     }
 
-    /// How long an answer to this attempt is waited for. Those that only a lossy link has do not wait
-    /// longer and longer: they are there because packets are lost, not because hosts are slow.
+    /// How long an answer to this attempt is waited for: with each that was ordered longer, for hosts
+    /// that are slow. Those that only a lossy link has are there because packets are lost, so each waits
+    /// no longer than the first.
     fn wait(&self, attempt: u8) -> Duration {
-        self.rtt.wait(attempt.min(self.attempts - 1))
+        self.rtt.wait(if attempt < self.attempts { attempt } else { 0 })
     }
 
     /// A packet leaves and nothing is to be waited for: another of the same attempt follows.
@@ -212,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn an_attempt_beyond_the_ordered_waits_no_longer_than_the_last_of_them() {
+    fn an_attempt_beyond_the_ordered_waits_as_long_as_the_first() {
         let probing = Probing { rate: 1, attempts: 3, timeout: Duration::from_secs(60) };
         let mut lane = Lane::new(&probing);
         lane.reckon_with(&loss(100, 50), 1e-6);
@@ -223,6 +224,6 @@ mod tests {
             assert_eq!((overdue, last), (attempt, attempt == 5));
             due.as_millis()
         });
-        assert_eq!(waits, [500, 1_000, 2_000, 2_000, 2_000, 2_000]);
+        assert_eq!(waits, [500, 1_000, 2_000, 500, 500, 500]);
     }
 }

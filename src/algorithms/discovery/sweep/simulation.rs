@@ -378,7 +378,7 @@ fn a_link_that_loses_a_tenth_hides_nobody() {
         let run = run(&mut SimulatedLink::new(hosts, faults), settings(&Protocol::ALL), seed);
         let found = Protocol::ALL.map(|protocol| run.stats(protocol).hosts);
         assert_eq!(found, [200, 200, 200], "with seed {seed}");
-        assert!(run.end < MS(4_000), "{:?}", run.end);
+        assert!(run.end < MS(2_500), "{:?}", run.end);
     }
 }
 
