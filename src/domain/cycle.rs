@@ -44,8 +44,9 @@ pub enum Completeness {
 named!(Completeness, CompletenessError, "completeness",
     Complete => "complete", Partial => "partial", Failed => "failed");
 
-/// What one protocol did in a cycle.
+/// What one protocol did in a cycle. What is not told is nothing: events leave zeroes out.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct ProtocolStats {
     /// Packets sent, repetitions included.
     pub sent: u64,
@@ -60,7 +61,6 @@ pub struct ProtocolStats {
     /// Packets that claimed to be replies and were not: wrong id, address not asked, malformed.
     pub rejected: u64,
     /// ICMP errors of routers: host or net unreachable, prohibited.
-    #[serde(default)]
     pub unreachable: u64,
     /// Hosts that answered.
     pub hosts: u64,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use crate::algorithms::discovery::sweep::LinkOutcome;
 use crate::domain::change::Change;
@@ -92,8 +92,21 @@ pub fn events(report: &CycleReport, actor: &ControllerId, now: Timestamp) -> Vec
         Completeness::Complete | Completeness::Partial if report.targets == 0 => EventType::DiscoverySkipped,
         Completeness::Complete | Completeness::Partial => EventType::DiscoveryCycleCompleted,
     };
-    events.push(event(end, listed(&report.subnets), serde_json::to_value(report).unwrap_or_default()));
+    let mut payload = serde_json::to_value(report).unwrap_or_default();
+    shorten(&mut payload);
+    events.push(event(end, listed(&report.subnets), payload));
     events
+}
+
+/// Leaves out what nothing is told by: on a good link two thirds of what protocols count is zero. Of
+/// what a cycle leaves behind that finds nothing new this event is all, and it stays for good.
+fn shorten(payload: &mut Value) {
+    let Some(payload) = payload.as_object_mut() else { return };
+    payload.retain(|_, value| !value.is_null());
+    let by_protocol = payload.get_mut("protocols").and_then(Value::as_object_mut);
+    for stats in by_protocol.into_iter().flat_map(Map::values_mut).filter_map(Value::as_object_mut) {
+        stats.retain(|_, value| !value.is_null() && value.as_u64() != Some(0));
+    }
 }
 
 #[cfg(test)]
@@ -153,6 +166,21 @@ mod tests {
         assert_eq!(of(None).completeness, Completeness::Partial);
         assert_eq!(types(&of(None)), [EventType::DiscoveryCycleCompleted]);
         assert_eq!(of(Some("eth1 is down")).completeness, Completeness::Failed);
+    }
+
+    #[test]
+    fn an_event_leaves_out_what_is_nothing_and_is_read_as_the_whole() {
+        let error = Some("eth1 is down");
+        let report = report(&order(&[Protocol::Icmp]), &[outcome(None, 5), outcome(error, 2)], false, Duration::ZERO);
+        let Some(Change::Append(event)) = events(&report, &ControllerId::standalone(), Timestamp::from_millis(1)).pop()
+        else {
+            panic!("no event");
+        };
+        let told = json!({ "sent": 7, "duration_ms": 0.0, "error": "eth1 is down" });
+        assert_eq!(event.payload["protocols"], json!({ "icmp": told }));
+        assert_eq!((&event.payload["rtt"], &event.payload["delta"]["missed"]), (&Value::Null, &json!(0)));
+        assert!(event.payload.as_object().is_some_and(|payload| payload.values().all(|value| !value.is_null())));
+        assert_eq!(serde_json::from_value::<CycleReport>(event.payload).unwrap(), report);
     }
 
     #[test]
