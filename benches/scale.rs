@@ -168,7 +168,7 @@ impl Measured {
 
     fn about(&self, extent: &Extent) -> String {
         let Extent { prefix, rounds, seeds, others, part_rounds, cycles, .. } = extent;
-        let (budget, attempts) = (goals::BUDGET, goals::ATTEMPTS);
+        let budget = goals::BUDGET;
         format!(
             "{hosts} live addresses of the {size}, {agents} with an SNMP agent, all of them simulated by one process behind \
              a TAP interface (`tests/fleet`), which answers 2 ms after it was asked; a host without an agent is silent when \
@@ -180,13 +180,18 @@ impl Measured {
              **At once**: {rounds} rounds, in each of them the programs one after the other in front of one fleet. arp-scan \
              fills 100 Mbit/s with frames of 64 octets, {budget} a second, and so may pdsno. **With loss**: 5 % of the \
              requests and 5 % of the replies get lost; {seeds} fleets of as many seeds, in front of each the programs one \
-             after the other. Of three attempts all are lost for 9 addresses of 10,000, so pdsno is told to make {attempts}. \
+             after the other. Of three attempts all are lost for 9 addresses of 10,000; pdsno has no other settings than \
+             without loss, notices how much is lost, and asks up to three times more. \
              **Beside others**: {others} rounds; zmap and masscan send everything to one router, so they ran in front of the \
              same hosts behind one that answers ARP for all of them; nmap's script for SNMP had a /24 of the fleet. \
-             **Growth**: {part_rounds} rounds of ever larger parts of the fleet, {rate} packets a second. What every scan \
-             costs whatever its size, as the wait for the last reply, falls out of the difference to the part before. \
+             **Growth**: {part_rounds} rounds of ever larger parts of the fleet, {rate} packets a second. A scan takes a time \
+             that does not depend on its size, the waits for the last silent address, and a time for each address, most of \
+             it that of its packets at the rate. The second, as memory and disk for each device, is the difference to the part \
+             before, which has the first in it, too; the first is what is left of the smallest part. \
              **A day**: {cycles} cycles of one daemon with its NIB on a disk, as fast as they can be asked for, in a /24 \
-             where all 253 addresses answer, so that no cycle waits for silence.\n\n\
+             where all 253 addresses answer, so that no cycle waits for silence. The files of the data folder grow until \
+             SQLite has its write-ahead log at the size at which it is emptied, 1,000 pages; from then on by the event that \
+             tells of each cycle, which is all that a cycle leaves that finds nothing new.\n\n\
              ![What each further address and device costs, by the size of the part]({GROWTH})\n\n\
              ![Time of a cycle, memory and files in the course of a day]({DAY})",
             hosts = self.clean.hosts,

@@ -8,6 +8,7 @@ use std::process::{Child, ChildStderr, Command, Stdio};
 use anyhow::{Context, ensure};
 use pdsno::app::clock::SystemClock;
 use pdsno::domain::time::Clock;
+use rusqlite::{Connection, OpenFlags};
 use rustix::process::{Pid, Signal, kill_process};
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +29,13 @@ pub const FLEET: &str = "--prefix 10.1.0.0/24 --live 1 --snmp 0.4 --closed 1";
 /// The devices of that fleet: all addresses but the scanner's.
 const HOSTS: u64 = 253;
 
+/// What of the NIB is its log, and what is not, in octets of its pages.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct Pages {
+    log: f64,
+    rest: f64,
+}
+
 /// How it was after a cycle.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Cycle {
@@ -37,6 +45,8 @@ pub struct Cycle {
     pub resident: f64,
     /// All files of the data folder, in octets.
     pub disk: f64,
+    /// What the NIB has in it, after some of the cycles.
+    pub pages: Option<Pages>,
 }
 
 /// Watches so many cycles of one daemon, in front of the fleet.
@@ -57,7 +67,8 @@ pub fn watch(cycles: &usize) -> anyhow::Result<Vec<Cycle>> {
         }
         await_cycle(&mut log).with_context(|| format!("cycle {cycle}"))?;
         let time = (clock.elapsed() - begun).as_secs_f64();
-        seen.push(Cycle { time, resident: resident(&child)?, disk: octets_in(Path::new(&data))? });
+        let pages = (TOLD.contains(&cycle) || cycle == *cycles).then(|| pages(&data)).transpose()?;
+        seen.push(Cycle { time, resident: resident(&child)?, disk: octets_in(&data)?, pages });
     }
     signal(&child, Signal::TERM)?;
     let mut rest = String::new();
@@ -80,6 +91,16 @@ fn await_cycle(log: &mut BufReader<ChildStderr>) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Counts the pages of the NIB while its daemon runs.
+fn pages(data: &Path) -> anyhow::Result<Pages> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let nib = Connection::open_with_flags(data.join("pdsno.db"), flags)?;
+    // The tables of the log: events, and in a log that is sealed their entries.
+    let of_log = "SELECT total(CASE WHEN is_log THEN pgsize END), total(CASE WHEN NOT is_log THEN pgsize END) FROM \
+         (SELECT pgsize, name LIKE 'events%' OR name LIKE '%log_entries%' OR name = 'log_tiles' AS is_log FROM dbstat)";
+    Ok(nib.query_row(of_log, [], |row| Ok(Pages { log: row.get(0)?, rest: row.get(1)? }))?)
+}
+
 /// VmRSS of proc(5).
 fn resident(child: &Child) -> anyhow::Result<f64> {
     let status = fs::read_to_string(format!("/proc/{}/status", child.id()))?;
@@ -98,20 +119,58 @@ const TOLD: [usize; 5] = [1, 10, 72, 144, 288];
 /// How far a day may be from flat.
 const FLAT: f64 = 1.1;
 
+/// The most octets that the log may get in a cycle that finds nothing new: those of the one event that
+/// tells of it.
+const EVENT: f64 = 1_000.0;
+
 /// One row for each of the cycles that are told of. The time is the median of those since the row
 /// before it.
 pub fn table(cycles: &[Cycle]) -> Vec<Vec<String>> {
-    let heading = ["after cycle", "time of a cycle", "resident", "data folder"];
+    let heading = ["after cycle", "time of a cycle", "resident", "data folder", "NIB without its log", "its log"];
     let mut rows = vec![heading.map(str::to_owned).to_vec()];
     let mut before = 0;
     for at in TOLD {
         let (Some(cycle), Some(since)) = (cycles.get(at - 1), cycles.get(before..at)) else { break };
         let time = Spread::of(since.iter().map(|cycle| cycle.time * 1e3));
         let (resident, disk) = (rounded(cycle.resident / 1e6), rounded(cycle.disk / 1e6));
-        rows.push(vec![at.to_string(), time.text("ms"), format!("{resident} MB"), format!("{disk} MB")]);
+        let mut row = vec![at.to_string(), time.text("ms"), format!("{resident} MB"), format!("{disk} MB")];
+        row.extend(cycle.pages.iter().flat_map(|pages| [pages.rest, pages.log]).map(kilobytes));
+        rows.push(row);
         before = at;
     }
     rows
+}
+
+fn kilobytes(octets: f64) -> String {
+    format!("{} KB", rounded(octets / 1e3))
+}
+
+/// What the NIB has in it at the end of the day beside after its first cycle.
+fn pages_of(cycles: &[Cycle]) -> Vec<Figure> {
+    let Some((first, last)) =
+        cycles.first().and_then(|cycle| cycle.pages).zip(cycles.last().and_then(|cycle| cycle.pages))
+    else {
+        return Vec::new();
+    };
+    let grown = (last.log - first.log) / (cycles.len().max(2) - 1) as f64;
+    vec![
+        Figure {
+            name: format!("NIB without its log after {} cycles", cycles.len()),
+            goal: "that after the first".to_owned(),
+            measured: kilobytes(last.rest),
+            beside: format!("after the first: {}", kilobytes(first.rest)),
+            ratio: rounded(last.rest / first.rest),
+            reached: last.rest <= first.rest,
+        },
+        Figure {
+            name: "its log, for each cycle that finds nothing new".to_owned(),
+            goal: format!("≤ {EVENT:.0} octets, one event"),
+            measured: format!("{grown:.0} octets"),
+            beside: String::new(),
+            ratio: rounded(grown / EVENT),
+            reached: grown <= EVENT,
+        },
+    ]
 }
 
 /// The last quarter of the day beside the second: in the first everybody is inserted, and SQLite's log
@@ -132,11 +191,13 @@ pub fn figures(cycles: &[Cycle]) -> Vec<Figure> {
             reached: ratio <= FLAT,
         }
     };
-    vec![
+    let mut figures = vec![
         figure("time of a cycle", "ms", |cycle| cycle.time * 1e3),
         figure("resident memory", "MB", |cycle| cycle.resident / 1e6),
         figure("data folder", "MB", |cycle| cycle.disk / 1e6),
-    ]
+    ];
+    figures.extend(pages_of(cycles));
+    figures
 }
 
 pub fn panels(cycles: &[Cycle]) -> Vec<Panel> {

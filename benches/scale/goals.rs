@@ -12,9 +12,6 @@ use crate::series::{self, Series, percent};
 const BANDWIDTH: &str = "100M";
 pub const BUDGET: u32 = 100_000_000 / (64 * 8);
 
-/// Attempts with loss: 0.0975 to the fifth are 9 of 1,000,000.
-pub const ATTEMPTS: u8 = 5;
-
 /// How many times arp-scan's time, and its processor time, pdsno may take.
 const TIMES: f64 = 2.0;
 const CPU_TIMES: f64 = 1.5;
@@ -117,8 +114,7 @@ pub struct Lossy {
 
 impl Lossy {
     pub fn measure(fleet: &Fleet, prefix: &str, seeds: usize) -> anyhow::Result<Self> {
-        let name = format!("pdsno, all protocols and the commit, {ATTEMPTS} attempts");
-        let looks = vec![arp_scan(prefix, 3), pdsno(&name, prefix, Some(ATTEMPTS), SAVED)];
+        let looks = vec![arp_scan(prefix, 3), pdsno("pdsno, all protocols and the commit", prefix, None, SAVED)];
         let (mut hosts, mut agents, mut rounds) = (0, 0, Vec::new());
         for seed in 1..=seeds {
             let fleet = fleet.with(&format!("--seed {seed}"));
@@ -147,7 +143,7 @@ impl Lossy {
             recall("hosts found", ours.hosts, self.hosts, theirs.map(|series| series.hosts)),
             recall("agents read", ours.agents, self.agents, None),
             beside(
-                &format!("ARP + ICMP + SNMP + commit, loss, {ATTEMPTS} attempts"),
+                "ARP + ICMP + SNMP + commit, loss",
                 TIMES,
                 "s",
                 ours.time,
