@@ -187,7 +187,9 @@ impl Measured {
              **Growth**: {part_rounds} rounds of ever larger parts of the fleet, {rate} packets a second. A scan takes a time \
              that does not depend on its size, the waits for the last silent address, and a time for each address, most of \
              it that of its packets at the rate. The second, as memory and disk for each device, is the difference to the part \
-             before, which has the first in it, too; the first is what is left of the smallest part. \
+             before, which has the first in it, too; the first is what is left of the smallest part. In parts of up to \
+             2,000 addresses the repetitions leave while the first questions are still waited for, so there a further address \
+             takes the time of one packet and not of three. \
              **A day**: {cycles} cycles of one daemon with its NIB on a disk, as fast as they can be asked for, in a /24 \
              where all 253 addresses answer, so that no cycle waits for silence. The files of the data folder grow until \
              SQLite has its write-ahead log at the size at which it is emptied, 1,000 pages; from then on by the event that \

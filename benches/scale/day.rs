@@ -119,6 +119,9 @@ const TOLD: [usize; 5] = [1, 10, 72, 144, 288];
 /// How far a day may be from flat.
 const FLAT: f64 = 1.1;
 
+/// How far the NIB without its log may be from flat: a page or two, for versions that grow a digit.
+const SAME: f64 = 1.02;
+
 /// The most octets that the log may get in a cycle that finds nothing new: those of the one event that
 /// tells of it.
 const EVENT: f64 = 1_000.0;
@@ -156,11 +159,11 @@ fn pages_of(cycles: &[Cycle]) -> Vec<Figure> {
     vec![
         Figure {
             name: format!("NIB without its log after {} cycles", cycles.len()),
-            goal: "that after the first".to_owned(),
+            goal: format!("≤ {SAME} of that after the first"),
             measured: kilobytes(last.rest),
             beside: format!("after the first: {}", kilobytes(first.rest)),
             ratio: rounded(last.rest / first.rest),
-            reached: last.rest <= first.rest,
+            reached: last.rest <= SAME * first.rest,
         },
         Figure {
             name: "its log, for each cycle that finds nothing new".to_owned(),
