@@ -161,8 +161,9 @@ start_agent() { # HOST
     folder=$(folder_of "$1")
     # Of a device that has more to tell.
     [[ ! -e $folder/modules ]] || modules+=,$(<"$folder/modules")
-    MIBS='' SNMPCONFPATH=$folder SNMP_PERSISTENT_DIR=$folder/state \
-        nsenter --net="/run/netns/$1" setsid snmpd -f -C -c "$folder/agent.conf" -I "$modules" -LF 3 "$folder/agent.log" \
+    # It reads its state again, or it would not count its starts (RFC 3414 section 2.2).
+    MIBS='' SNMPCONFPATH=$folder:$folder/state SNMP_PERSISTENT_DIR=$folder/state \
+        nsenter --net="/run/netns/$1" setsid snmpd -f -c "$folder/agent.conf" -I "$modules" -LF 3 "$folder/agent.log" \
         </dev/null >/dev/null 2>&1 &
     echo $! >"$folder/agent.pid"
     disown # its end is looked up, not told by the shell
