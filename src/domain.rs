@@ -4,6 +4,7 @@ pub mod address;
 pub mod certificate;
 pub mod change;
 pub mod controller;
+pub mod counters;
 pub mod credential;
 pub mod cycle;
 mod decision;

@@ -18,6 +18,7 @@ use std::net::Ipv4Addr;
 use crate::domain::address::MacAddr;
 pub use crate::domain::change::Change;
 use crate::domain::controller::ControllerId;
+use crate::domain::counters::Counters;
 use crate::domain::device::{Device, DeviceId, DeviceStatus, Version};
 use crate::domain::event::{Event, EventSeq, EventType};
 use crate::domain::fact::{FactRow, FactVersions};
@@ -235,6 +236,13 @@ pub trait NibReader: RegistryReader + StreamReader + PolicyReader + LogReader + 
     /// # Errors
     /// As [`NibReader::device`].
     fn fact_versions(&self, first: DeviceId, last: DeviceId) -> Result<BTreeMap<DeviceId, FactVersions>, NibError>;
+
+    /// What the interfaces of the devices from `first` to `last` counted, ascending; nothing of devices
+    /// of which that is not known.
+    ///
+    /// # Errors
+    /// As [`NibReader::device`].
+    fn counters(&self, first: DeviceId, last: DeviceId) -> Result<Vec<Counters>, NibError>;
 
     /// How many devices there are of each status; a status without devices is left out.
     ///

@@ -6,6 +6,8 @@ mod backends;
 mod batches;
 #[path = "nib_contract/commits.rs"]
 mod commits;
+#[path = "nib_contract/counters.rs"]
+mod counters;
 #[path = "nib_contract/devices.rs"]
 mod devices;
 #[path = "nib_contract/events.rs"]
@@ -97,6 +99,14 @@ contract! {
         facts_of_a_range_come_by_device,
         which_facts_there_are_is_told_without_their_values,
         a_fact_may_be_of_any_time;
+    counters:
+        counters_are_read_back_to_the_last_bit,
+        of_a_device_the_last_reading_is_kept_and_no_other,
+        counters_of_an_unknown_device_are_refused_with_all_around_them,
+        counters_of_no_interface_or_out_of_order_are_refused,
+        counters_go_with_their_device_and_come_back_with_it,
+        counters_change_no_version_and_no_event,
+        ten_thousand_interfaces_are_counted_in_a_commit;
     events:
         a_new_nib_tells_that_it_was_made,
         events_take_their_places_in_the_order_of_the_list,

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::domain::controller::ControllerId;
+use crate::domain::counters::Counters;
 use crate::domain::device::{Device, DeviceId, Version};
 use crate::domain::event::NewEvent;
 use crate::domain::fact::FactRow;
@@ -36,7 +37,7 @@ pub enum Change {
         /// How fast.
         rtt: Option<Duration>,
     },
-    /// A device turned out to be another one: its row goes, with its facts. Its number is not given
+    /// A device turned out to be another one: its row goes, with its facts and counters. Its number is not given
     /// again. A device that a controller below told of cannot go.
     RemoveDevice {
         /// The device.
@@ -48,6 +49,9 @@ pub enum Change {
     /// that is older than the stored one of the same device, kind and source changes nothing; one
     /// of the same time replaces it.
     PutFact(FactRow),
+    /// What the interfaces of a device counted, which exists, also when it is inserted earlier in the same
+    /// commit. It replaces what was known of all of its interfaces.
+    PutCounters(Counters),
     /// An event, appended in the order of the list.
     Append(NewEvent),
     /// Who belongs here.

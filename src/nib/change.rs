@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::domain::counters::Counters;
 use crate::domain::device::{Device, DeviceId, Version};
 use crate::nib::{Change, NibError};
 
@@ -41,6 +42,7 @@ impl Change {
             Self::UpdateDevice(device) => validate_device(device),
             Self::TouchDevice { rtt, .. } => validate_rtt(*rtt),
             Self::PutFact(_) => Ok(()),
+            Self::PutCounters(counters) => validate_counters(counters),
             Self::Append(event) if !event.payload.is_object() => {
                 refuse(format!("the payload of {} about {:?} is not an object", event.event_type, event.subject))
             }
@@ -68,6 +70,16 @@ fn validate_device(device: &Device) -> Result<(), NibError> {
         return refuse(format!("the addresses of {} are not ascending and distinct", device.id));
     }
     validate_rtt(device.rtt)
+}
+
+fn validate_counters(Counters { device, interfaces, .. }: &Counters) -> Result<(), NibError> {
+    if interfaces.is_empty() {
+        return refuse(format!("the counters of {device} are of no interface"));
+    }
+    if !interfaces.is_sorted_by(|one, next| one.index < next.index) {
+        return refuse(format!("the interfaces that {device} counted at are not ascending and distinct"));
+    }
+    Ok(())
 }
 
 fn validate_rtt(rtt: Option<Duration>) -> Result<(), NibError> {

@@ -16,6 +16,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use serde_json::{Map, Value};
 
 use crate::domain::address::MacAddr;
+use crate::domain::counters::Counters;
 use crate::domain::device::{Device, DeviceId, DeviceStatus};
 use crate::domain::event::{Event, EventSeq, EventType, NewEvent};
 use crate::domain::fact::{FactKind, FactRow, FactVersions};
@@ -100,6 +101,7 @@ impl State {
                 if self.streams.tells_of(*id) { Err(told_of(*id)) } else { self.devices.remove(*id, *version) }
             }
             Change::PutFact(fact) => self.devices.put_fact(fact),
+            Change::PutCounters(counters) => self.devices.put_counters(counters),
             Change::Append(event) => {
                 let seq = self.next_event();
                 let NewEvent { event_type, ref actor, ref subject, timestamp, ref payload } = *event;
@@ -259,6 +261,12 @@ impl NibReader for MemoryReader {
             versions.entry(row.device).or_default().put(row.fact.kind(), row.source, row.observed_at);
         }
         Ok(versions)
+    }
+
+    fn counters(&self, first: DeviceId, last: DeviceId) -> Result<Vec<Counters>, NibError> {
+        let state = self.state();
+        let later = state.devices.counters.range(first..).map(|(_, counters)| counters);
+        Ok(later.take_while(|counters| counters.device <= last).cloned().collect())
     }
 
     fn count_devices(&self) -> Result<BTreeMap<DeviceStatus, u64>, NibError> {

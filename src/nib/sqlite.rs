@@ -5,6 +5,7 @@
 
 mod backup;
 mod check;
+mod counters;
 mod draft;
 mod error;
 mod log;

@@ -5,6 +5,7 @@ mod members;
 
 use std::time::Duration;
 
+use pdsno::domain::counters::{Counters, InterfaceCounters, NoTraffic, Reading, Traffic};
 use pdsno::domain::device::{Device, DeviceStatus, DeviceType, Version};
 use pdsno::domain::digest::Digest;
 use pdsno::domain::event::{EventSeq, EventType, NewEvent};
@@ -85,6 +86,21 @@ fn facts() -> impl Strategy<Value = FactRow> {
         })
 }
 
+/// Mostly as they should be; those of no interface, or of one twice, must be refused by both.
+fn counters() -> impl Strategy<Value = Counters> {
+    let interface = (0..3_u32, any::<u64>(), of(any::<u32>())).prop_map(|(index, octets, uptime)| {
+        let reading = Reading { uptime, in_octets: Some(octets), ..Reading::default() };
+        InterfaceCounters { index, reading, traffic: Traffic::unknown(None, NoTraffic::FirstReading) }
+    });
+    (0..FEW + 1, vec(interface, 0..4), -3..3_i64, any::<bool>()).prop_map(|(number, mut interfaces, read, sort)| {
+        if sort {
+            interfaces.sort_unstable_by_key(|one| one.index);
+            interfaces.dedup_by_key(|one| one.index);
+        }
+        Counters { device: id(number), read_at: at(read), engine: None, interfaces }
+    })
+}
+
 fn payloads() -> impl Strategy<Value = Value> {
     prop_oneof![
         8 => (any::<f64>(), any::<i64>(), "\\PC{0,4}").prop_map(|(x, n, text)| json!({ "x": x, "n": n, "text": text })),
@@ -108,6 +124,7 @@ enum Intent {
     Update(Device, bool),
     Touch(Device, bool),
     Put(FactRow),
+    Count(Counters),
     Append(NewEvent),
     /// Of anything else.
     Member(members::Intent),
@@ -120,6 +137,7 @@ fn intents() -> impl Strategy<Value = Intent> {
         3 => (devices(), mostly()).prop_map(|(device, current)| Intent::Update(device, current)),
         2 => (devices(), mostly()).prop_map(|(device, current)| Intent::Touch(device, current)),
         2 => facts().prop_map(Intent::Put),
+        2 => counters().prop_map(Intent::Count),
         3 => events().prop_map(Intent::Append),
         3 => members::intents().prop_map(Intent::Member),
     ]
@@ -143,6 +161,7 @@ fn change(intent: &Intent, reader: &dyn NibReader) -> Change {
             Change::TouchDevice { id, version, last_seen, methods, rtt }
         }
         Intent::Put(fact) => Change::PutFact(fact.clone()),
+        Intent::Count(counters) => Change::PutCounters(counters.clone()),
         Intent::Append(event) => Change::Append(event.clone()),
         Intent::Member(intent) => members::change(intent, reader),
     }
@@ -175,6 +194,7 @@ fn compare(one: &Nib, other: &Nib, query: &EventQuery) {
     same!(reader => reader.next_device());
     same!(reader => reader.next_event());
     same!(reader => reader.facts(id(0), id(u32::MAX)));
+    same!(reader => reader.counters(id(0), id(u32::MAX)));
     let after_first = EventQuery { from: EventSeq::from_number(1), ..EventQuery::default() };
     same!(reader => reader.events(&after_first));
     let query = EventQuery { from: query.from.max(after_first.from), ..query.clone() };

@@ -1,9 +1,10 @@
-//! The tables of the second migration: what is kept when a NIB is opened again, what an older NIB
+//! The tables of the later migrations: what is kept when a NIB is opened again, what an older NIB
 //! gets, and what a check finds in them.
 
+use pdsno::domain::counters::{Counters, InterfaceCounters};
 use pdsno::domain::device::Version;
 use pdsno::domain::event::{EventSeq, EventType};
-use pdsno::domain::fact::FactVersions;
+use pdsno::domain::fact::{FactVersions, SnmpEngine};
 use pdsno::domain::number::{PolicyVersion, Serial, StreamSeq};
 use pdsno::domain::policy::PolicyRow;
 use pdsno::domain::registry::{Blocked, NextCertificate, RegistryChange};
@@ -68,8 +69,18 @@ fn some_of_everything() -> Vec<Change> {
             expires_at: NOW,
             taken_at: NOW,
         }),
+        Change::PutCounters(Counters {
+            device: id(1),
+            read_at: NOW,
+            engine: Some(SnmpEngine { engine_id: "80001f8804".parse().unwrap(), boots: 3 }),
+            interfaces: vec![counted(1), counted(2)],
+        }),
         append(1),
     ]
+}
+
+fn counted(index: u32) -> InterfaceCounters {
+    InterfaceCounters { index, ..InterfaceCounters::default() }
 }
 
 fn full() -> Scene {
@@ -91,6 +102,7 @@ fn assert_full(reader: &dyn NibReader) {
     assert_eq!(reader.received(&controller(1).id, Stream::Reports).unwrap(), seq(3));
     assert_eq!(reader.sightings_of(id(1)).unwrap().len(), 1);
     assert_eq!(reader.policy().unwrap().unwrap().version, PolicyVersion::from_number(2));
+    assert_eq!(reader.counters(id(1), id(1)).unwrap()[0].interfaces, [counted(1), counted(2)]);
 }
 
 #[test]
@@ -183,8 +195,8 @@ fn a_check_reads_every_table() {
     let report = check(&full().path).unwrap();
     assert!(report.is_sound(), "{:?}", report.problems);
     // 3 tokens, 1 row of names, 2 controllers, 3 certificates, 1 blocked key, 1 stream, 1 item that
-    // waits, 1 received, 1 sighting, 1 policy.
-    assert_eq!((report.devices, report.others), (1, 15));
+    // waits, 1 received, 1 sighting, 1 policy, 2 interfaces.
+    assert_eq!((report.devices, report.others), (1, 17));
 }
 
 #[test]
@@ -225,6 +237,18 @@ fn a_check_finds_what_does_not_go_together() {
         ("UPDATE received SET stream = 'rivers'", format!("received {one}: stream: unknown stream")),
         ("UPDATE sightings SET device = 9", format!("sightings {one} nib-dev-000005: there is no such device")),
         ("UPDATE sightings SET told_by = -1", format!("sightings {one} nib-dev-000005: told_by")),
+        ("UPDATE interface_counters SET uptime = -1", "interface_counters nib-dev-000001 1: uptime".to_owned()),
+        ("UPDATE interface_counters SET reason = 'x'", "interface_counters nib-dev-000001 1: reason".to_owned()),
+        ("UPDATE counter_readings SET engine_id = 'x'", "interface_counters nib-dev-000001 1: engine_id".to_owned()),
+        ("DELETE FROM interface_counters", "counter_readings nib-dev-000001: it is of no interface".to_owned()),
+        (
+            "DELETE FROM counter_readings",
+            "interface_counters nib-dev-000001: it is not known when they were read".to_owned(),
+        ),
+        (
+            "UPDATE counter_readings SET device = 9",
+            "counter_readings nib-dev-000009: there is no such device".to_owned(),
+        ),
         (
             "INSERT INTO membership VALUES (1, 'c', 'x y', 'local', 'z', NULL, 'p', 'c', 1, 'k', NULL, NULL, 1, 1, 1, 1)",
             "membership x y: controller_id".to_owned(),

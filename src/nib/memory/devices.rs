@@ -1,6 +1,7 @@
 //! Devices and their facts in memory.
 
 use crate::domain::address::MacAddr;
+use crate::domain::counters::Counters;
 use crate::domain::device::{Device, DeviceId, Version};
 use crate::domain::fact::{FactKind, FactRow};
 use crate::nib::memory::journal::{Journal, Single, Table};
@@ -11,6 +12,7 @@ pub(super) struct Devices {
     pub(super) rows: Table<DeviceId, Device>,
     pub(super) by_mac: Table<MacAddr, DeviceId>,
     pub(super) facts: Table<(DeviceId, FactKind, String), FactRow>,
+    pub(super) counters: Table<DeviceId, Counters>,
     pub(super) highest: Single<u32>,
 }
 
@@ -25,8 +27,8 @@ impl Journal for Devices {
 }
 
 impl Devices {
-    fn journals(&mut self) -> [&mut dyn Journal; 4] {
-        [&mut self.rows, &mut self.by_mac, &mut self.facts, &mut self.highest]
+    fn journals(&mut self) -> [&mut dyn Journal; 5] {
+        [&mut self.rows, &mut self.by_mac, &mut self.facts, &mut self.counters, &mut self.highest]
     }
 
     pub(super) fn insert(&mut self, device: &Device) -> Result<(), NibError> {
@@ -58,12 +60,13 @@ impl Devices {
         Ok(())
     }
 
-    /// Takes away the row of this version, with its facts.
+    /// Takes away the row of this version, with its facts and counters.
     pub(super) fn remove(&mut self, id: DeviceId, version: Version) -> Result<(), NibError> {
         let mac = self.expect(id, version)?.mac;
         mac.into_iter().for_each(|mac| self.by_mac.remove(&mac));
         let facts: Vec<_> = self.facts.keys().filter(|(device, ..)| *device == id).cloned().collect();
         facts.iter().for_each(|key| self.facts.remove(key));
+        self.counters.remove(&id);
         self.rows.remove(&id);
         Ok(())
     }
@@ -106,6 +109,14 @@ impl Devices {
         if !is_older {
             self.facts.put(key, fact.clone());
         }
+        Ok(())
+    }
+
+    pub(super) fn put_counters(&mut self, counters: &Counters) -> Result<(), NibError> {
+        if !self.rows.contains_key(&counters.device) {
+            return Err(NibError::NotFound(Row::Device(counters.device)));
+        }
+        self.counters.put(counters.device, counters.clone());
         Ok(())
     }
 }

@@ -11,7 +11,7 @@ use crate::nib::sqlite::migrate::{self, Standing};
 use crate::nib::sqlite::open::{self, OpenError};
 use crate::nib::sqlite::registry::check as registry;
 use crate::nib::sqlite::rows::{self, BadRow, select_devices, select_events, select_facts};
-use crate::nib::sqlite::{policies, streams};
+use crate::nib::sqlite::{counters, policies, streams};
 
 /// How many problems are told one by one; the others are counted.
 const TOLD: usize = 100;
@@ -99,6 +99,7 @@ pub fn check(path: &Path) -> Result<CheckReport, OpenError> {
         ("schema", check_schema),
         ("devices", check_devices),
         ("device_facts", check_facts),
+        ("interface_counters", counters::check),
         ("events", check_events),
         ("membership", registry::check_membership),
         ("bootstrap_tokens", registry::check_tokens),

@@ -8,9 +8,11 @@ use rusqlite::types::{FromSql, Value};
 use rusqlite::{Connection, Params, Row, params_from_iter};
 
 use crate::domain::address::MacAddr;
+use crate::domain::counters::Counters;
 use crate::domain::device::{Device, DeviceId, DeviceStatus};
 use crate::domain::event::{Event, EventSeq, EventType};
 use crate::domain::fact::{FactRow, FactVersions};
+use crate::nib::sqlite::counters;
 use crate::nib::sqlite::error::nib_error;
 use crate::nib::sqlite::open::{self, OpenError};
 use crate::nib::sqlite::rows::{self, BadRow, select_devices, select_events, select_facts};
@@ -126,6 +128,10 @@ impl NibReader for SqliteReader {
             versions.entry(device).or_default().put(kind, source, at);
         }
         Ok(versions)
+    }
+
+    fn counters(&self, first: DeviceId, last: DeviceId) -> Result<Vec<Counters>, NibError> {
+        counters::read(self, first, last)
     }
 
     fn count_devices(&self) -> Result<BTreeMap<DeviceStatus, u64>, NibError> {

@@ -12,7 +12,7 @@ use crate::nib::sqlite::log;
 use crate::nib::sqlite::sealing::Sealing;
 use crate::nib::sqlite::signing::{Desk, Signatures};
 use crate::nib::sqlite::values::{Buffers, DeviceRow, fact_json, json, nanos};
-use crate::nib::sqlite::{policies, registry, streams};
+use crate::nib::sqlite::{counters, policies, registry, streams};
 use crate::nib::{Change, Committed, NibError, Row, seal};
 
 const COUNTERS: &str = "SELECT next_device, (SELECT coalesce(max(seq) + 1, 0) FROM events), \
@@ -209,6 +209,7 @@ impl<'c> Session<'c> {
             }
             Change::RemoveDevice { id, version } => self.remove_device(*id, *version),
             Change::PutFact(fact) => self.put_fact(fact),
+            Change::PutCounters(counters) => counters::put(self.connection, counters),
             Change::Append(event) => self.append(event),
             Change::Registry(change) => registry::write(self.connection, self.now, change),
             Change::Stream(change) => streams::write(self.connection, self.now, change),
@@ -242,6 +243,7 @@ impl<'c> Session<'c> {
     }
 
     fn remove_device(&self, id: DeviceId, version: Version) -> Result<(), Refused> {
+        counters::remove(self.connection, id)?;
         self.connection.prepare_cached("DELETE FROM device_facts WHERE device = ?1")?.execute([id.number()])?;
         let removed = self
             .connection
