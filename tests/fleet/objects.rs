@@ -16,6 +16,7 @@ use crate::network::{Agent, Host, Network};
 const COUNTER32: u8 = 0x41;
 const GAUGE32: u8 = 0x42;
 const TIME_TICKS: u8 = 0x43;
+const COUNTER64: u8 = 0x46;
 
 /// Objects whose names begin alike: a column each, and in each column the same rows.
 #[derive(Debug, PartialEq, Eq)]
@@ -45,8 +46,12 @@ static TABLES: [Table; 9] = [
     Table { of: Of::LldpRemote, prefix: &[1, 0, 8802, 1, 1, 2, 1, 4, 1, 1], columns: &[4, 5, 6, 7, 8, 9, 10, 11, 12] },
     Table { of: Of::System, prefix: &[1, 3, 6, 1, 2, 1, 1], columns: &[1, 2, 3, 4, 5, 6, 7] },
     Table { of: Of::IfNumber, prefix: &[1, 3, 6, 1, 2, 1, 2], columns: &[1] },
-    Table { of: Of::Interfaces, prefix: &[1, 3, 6, 1, 2, 1, 2, 2, 1], columns: &[1, 2, 3, 4, 5, 6, 7, 8, 10, 16] },
-    Table { of: Of::InterfacesMore, prefix: &[1, 3, 6, 1, 2, 1, 31, 1, 1, 1], columns: &[1, 15, 18] },
+    Table {
+        of: Of::Interfaces,
+        prefix: &[1, 3, 6, 1, 2, 1, 2, 2, 1],
+        columns: &[1, 2, 3, 4, 5, 6, 7, 8, 10, 13, 14, 16, 19, 20],
+    },
+    Table { of: Of::InterfacesMore, prefix: &[1, 3, 6, 1, 2, 1, 31, 1, 1, 1], columns: &[1, 6, 10, 15, 18, 19] },
     Table { of: Of::CdpCache, prefix: &[1, 3, 6, 1, 4, 1, 9, 9, 23, 1, 2, 1, 1], columns: &[3, 4, 5, 6, 7, 8] },
     Table { of: Of::Engine, prefix: &[1, 3, 6, 1, 6, 3, 10, 2, 1], columns: &[1, 2, 3, 4] },
 ];
@@ -226,6 +231,9 @@ impl<'n> View<'n> {
             Of::System => self.write_system(*column, out),
             Of::IfNumber => ber::number(out, ber::INTEGER, self.agent.rows.into()),
             Of::Interfaces => self.write_interface(*column, *row, out),
+            Of::InterfacesMore if *column == 6 || *column == 10 => ber::number(out, COUNTER64, self.octets(*row)),
+            // They never began anew while the agent ran.
+            Of::InterfacesMore if *column == 19 => ber::number(out, TIME_TICKS, 0),
             Of::InterfacesMore if *column == 15 => ber::number(out, GAUGE32, 1_000),
             Of::InterfacesMore if *column == 18 => ber::octets(out, b""),
             Of::InterfacesMore => self.text(out, |out| self.write_port_name(*row, out)),
@@ -266,7 +274,11 @@ impl<'n> View<'n> {
 
     /// In hundredths of a second; it begins again after 2^32 of them.
     fn up_time(&self) -> u32 {
-        (self.up().as_millis() / 10) as u32
+        self.ticks() as u32
+    }
+
+    fn ticks(&self) -> u64 {
+        (self.up().as_millis() / 10) as u64
     }
 
     /// snmpEngineTime: in seconds.
@@ -298,9 +310,15 @@ impl<'n> View<'n> {
             6 => ber::octets(out, &self.port_mac(row).octets()),
             7 => ber::number(out, ber::INTEGER, 1),
             8 => ber::number(out, ber::INTEGER, if self.is_up(row) { 1 } else { 2 }),
-            // Counters that wrap within a minute or so.
-            _ => ber::number(out, COUNTER32, (self.up_time().wrapping_mul(1_000_003 + row)).into()),
+            // The counters of octets wrap within a minute or so.
+            10 | 16 => ber::number(out, COUNTER32, self.octets(row) & i64::from(u32::MAX)),
+            _ => ber::number(out, COUNTER32, i64::from(self.up_time() / 100_000)),
         }
+    }
+
+    /// What an interface has carried in each direction, at some 0.8 Gbit/s.
+    fn octets(&self, row: u32) -> i64 {
+        (self.ticks() * (1_000_003 + u64::from(row))) as i64
     }
 
     fn write_station(&self, column: u32, out: &mut Vec<u8>) {
@@ -435,7 +453,7 @@ mod tests {
             let lldp = if view.agent.lldp { 4 + 3 * view.agent.rows as usize + 9 * neighbours } else { 0 };
             let cdp = if view.agent.lldp && view.agent.model().cdp { 6 * neighbours } else { 0 };
             let engine = if view.agent.engine.is_some() { 4 } else { 0 };
-            assert_eq!(walk(&view).len(), 7 + 1 + 13 * view.agent.rows as usize + lldp + cdp + engine);
+            assert_eq!(walk(&view).len(), 7 + 1 + 20 * view.agent.rows as usize + lldp + cdp + engine);
         }
     }
 
