@@ -130,6 +130,7 @@ fn samples() -> Vec<Sample> {
             ("--protocols", "[arp]", |f| f.protocols = some(&["arp"])),
         ),
         sample("policy.discovery_neighbours", "true", "false"),
+        sample("policy.discovery_counters", "true", "false"),
         flagged("policy.probe_rate", "100", "101", ("--probe-rate", "102", |f| f.probe_rate = Some(102))),
         sample("policy.probe_attempts", "1", "2"),
         flagged("policy.probe_timeout_ms", "200", "201", ("--timeout", "202", |f| f.timeout_ms = Some(202))),
@@ -183,7 +184,7 @@ proptest! {
 
     /// Each key is set in a random choice of layers; the strongest of them holds and is named.
     #[test]
-    fn the_strongest_layer_holds_for_each_key(layers in prop::collection::vec(0_u8..8, 31)) {
+    fn the_strongest_layer_holds_for_each_key(layers in prop::collection::vec(0_u8..8, 32)) {
         let samples = samples();
         prop_assert_eq!(samples.len(), layers.len());
         let chosen: Vec<(&Sample, u8)> = samples.iter().zip(layers.iter().copied()).collect();
@@ -354,7 +355,7 @@ fn each_shipped_key_is_explained_and_marked_when_it_is_inactive() {
                 name.clone_into(&mut section);
             }
         }
-        assert_eq!(keys, if name == "policy_default.yaml" { 12 } else { 34 });
+        assert_eq!(keys, if name == "policy_default.yaml" { 13 } else { 35 });
     }
 }
 
@@ -528,7 +529,7 @@ fn each_unknown_key_is_named_with_the_nearest_known_one() {
         ("[policy]: 1", "c.yaml:1:1: expected the name of a section, found a list"),
         (
             "policy: {\"a\\e[31m\": 6}",
-            "c.yaml:1:10: policy.a\\u{1b}[31m: no such key; known are discovery_interval, missed_cycles_before_inactive, discovery_protocols, discovery_neighbours, probe_rate, probe_attempts, probe_timeout_ms, allow_public, allow_large, lc_report_timeout, emergency_rate_limit_per_hour, discovery_spike_threshold",
+            "c.yaml:1:10: policy.a\\u{1b}[31m: no such key; known are discovery_interval, missed_cycles_before_inactive, discovery_protocols, discovery_neighbours, discovery_counters, probe_rate, probe_attempts, probe_timeout_ms, allow_public, allow_large, lc_report_timeout, emergency_rate_limit_per_hour, discovery_spike_threshold",
         ),
     ] {
         assert_eq!(Site::new(text).refusals(), [refusal], "{text}");

@@ -14,6 +14,8 @@ mod program;
 mod agreement;
 #[path = "discovery/change.rs"]
 mod change;
+#[path = "discovery/counters.rs"]
+mod counters;
 #[path = "discovery/found.rs"]
 mod found;
 #[path = "discovery/interrupted.rs"]

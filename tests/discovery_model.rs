@@ -151,6 +151,7 @@ impl Nib {
             .map(|device| KnownDevice { facts: self.reader.facts(device.id, device.id).unwrap(), device });
         let asked = AddressSet::new(&["10.0.1.0/24".parse().unwrap()]).into();
         let context = Context {
+            began: now,
             now,
             actor: &ControllerId::standalone(),
             region: None,
@@ -158,6 +159,7 @@ impl Nib {
             missed_cycles_before_inactive: limit,
             asked: if cycle.asked { std::slice::from_ref(&asked) } else { &[] },
             vendors: &self.vendors,
+            readings: &BTreeMap::new(),
         };
         let seen = merge(cycle.answers.iter().map(host).collect());
         decide(&known.collect::<Vec<_>>(), self.reader.next_device().unwrap(), &seen, &context)

@@ -221,6 +221,7 @@ fn policy() -> Policy {
             missed_cycles_before_inactive: 3,
             protocols: Protocol::ALL.to_vec(),
             neighbours: false,
+            counters: false,
             probing: Probing::default(),
         },
         lc_report_timeout: std::time::Duration::from_secs(900),

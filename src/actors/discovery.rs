@@ -183,6 +183,7 @@ impl DiscoveryActor {
             probing: self.settings.policy.probing.clone(),
             credentials: Arc::clone(&self.settings.credentials),
             neighbours: self.settings.policy.neighbours,
+            counters: self.settings.policy.counters,
             seed: self.random.u64(..),
         };
         let input = CycleInput {

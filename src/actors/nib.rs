@@ -9,6 +9,7 @@
 //! Other actors talk to it through a [`Nib`]: look, decide, commit, and again if somebody else was
 //! faster.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use actix::{Actor, Context, Handler, Message, ResponseFuture};
@@ -18,6 +19,7 @@ use super::Ping;
 use super::log_check::chain;
 use crate::algorithms::audit::startup::Fault;
 use crate::domain::change::Change;
+use crate::domain::counters::Readings;
 use crate::domain::device::{Device, DeviceId, Version};
 use crate::domain::fact::FactRow;
 use crate::domain::log::Sealer;
@@ -111,7 +113,7 @@ impl Freeze {
 #[rtype(result = "Result<(), CloseError>")]
 pub struct Close;
 
-/// Asks for all devices with their facts.
+/// Asks for all devices with their facts, and what their interfaces counted.
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "Result<DeviceTable, NibError>")]
 pub struct LoadDevices;
@@ -123,6 +125,8 @@ pub struct DeviceTable {
     pub devices: Vec<(Device, Vec<FactRow>)>,
     /// The lowest id that has never been used.
     pub next: DeviceId,
+    /// What their interfaces counted when they were last read.
+    pub readings: BTreeMap<DeviceId, Readings>,
 }
 
 impl DeviceTable {
@@ -285,7 +289,9 @@ impl Handler<LoadDevices> for NibActor {
 
     fn handle(&mut self, _: LoadDevices, _: &mut Self::Context) -> Self::Result {
         let readers = Arc::clone(&self.readers);
-        Box::pin(async move { readers.run(load_devices).await })
+        let load =
+            |reader: &dyn NibReader| Ok(DeviceTable { readings: load_readings(reader)?, ..load_devices(reader)? });
+        Box::pin(async move { readers.run(load).await })
     }
 }
 
@@ -311,9 +317,23 @@ impl Readers {
     }
 }
 
-/// Reads all devices with their facts.
+/// Reads what is compared with what interfaces count now.
+fn load_readings(reader: &dyn NibReader) -> Result<BTreeMap<DeviceId, Readings>, NibError> {
+    let mut readings = BTreeMap::new();
+    let page = u32::try_from(PAGE).unwrap_or(u32::MAX);
+    let (mut first, next) = (0, reader.next_device()?.number());
+    while first < next {
+        let last = first.saturating_add(page);
+        let counters = reader.counters(DeviceId::from_number(first), DeviceId::from_number(last))?;
+        readings.extend(counters.into_iter().map(|counters| (counters.device, Readings::from(counters))));
+        first = last.saturating_add(1);
+    }
+    Ok(readings)
+}
+
+/// Reads all devices with their facts, without what their interfaces counted.
 pub(super) fn load_devices(reader: &dyn NibReader) -> Result<DeviceTable, NibError> {
-    let mut table = DeviceTable { devices: Vec::new(), next: reader.next_device()? };
+    let mut table = DeviceTable { devices: Vec::new(), next: reader.next_device()?, readings: BTreeMap::new() };
     loop {
         let after = table.devices.last().map(|(device, _)| device.id);
         let page = reader.devices(None, after, PAGE)?;

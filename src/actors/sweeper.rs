@@ -43,6 +43,8 @@ pub struct SweepOrder {
     pub credentials: Arc<[PreparedCredential]>,
     /// Whether agents are asked for their neighbours.
     pub neighbours: bool,
+    /// Whether agents are asked what their interfaces counted.
+    pub counters: bool,
     /// Where the order of targets and the identifiers come from.
     pub seed: u64,
 }
@@ -245,6 +247,7 @@ pub fn sweep(
         probing: order.probing.clone(),
         credentials: Arc::clone(&order.credentials),
         neighbours: order.neighbours,
+        counters: order.counters,
         snmp_port: carrier.snmp_port(),
     };
     let links: Vec<Link> = plans.links.iter().map(|plan| plan.link.clone()).collect();

@@ -2,6 +2,7 @@
 
 pub mod advice;
 pub mod classify;
+pub mod counters;
 pub mod credentials;
 pub mod delta;
 pub mod forecast;

@@ -335,6 +335,7 @@ fn sweep_settings(config: &Config) -> SweepSettings {
         probing: config.policy.discovery.probing.clone(),
         credentials: credentials::prepare(&config.security.preferred()),
         neighbours: config.policy.discovery.neighbours,
+        counters: config.policy.discovery.counters,
         snmp_port: 0,
     }
 }

@@ -35,7 +35,10 @@ pub fn devices(
         let (Some(first), Some(last)) = (page.first(), page.last()) else { return Ok(views) };
         after = Some(last.id);
         let facts = reader.facts(first.id, last.id)?;
-        views.extend(DeviceView::all(page.into_iter().filter(&keep), &facts));
+        let counters = reader.counters(first.id, last.id)?;
+        let mut shown = DeviceView::all(page.into_iter().filter(&keep), &facts);
+        DeviceView::count(&mut shown, &counters);
+        views.append(&mut shown);
     }
 }
 
@@ -79,8 +82,11 @@ pub fn find(reader: &dyn NibReader, key: DeviceKey) -> Result<Vec<DeviceView>, N
         DeviceKey::Address(address) => reader.devices_by_address(address)?,
     };
     let view = |device: Device| {
-        let facts = reader.facts(device.id, device.id)?;
-        Ok(DeviceView::new(device, &facts))
+        let (id, facts) = (device.id, reader.facts(device.id, device.id)?);
+        let mut shown = [DeviceView::new(device, &facts)];
+        DeviceView::count(&mut shown, &reader.counters(id, id)?);
+        let [shown] = shown;
+        Ok(shown)
     };
     found.into_iter().map(view).collect()
 }

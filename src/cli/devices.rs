@@ -14,7 +14,7 @@ use crate::app::failure::Failure;
 use crate::app::inventory::{self, DeviceKey, DeviceView};
 use crate::app::tiers::chosen;
 use crate::domain::device::DeviceStatus;
-use crate::domain::inventory::FactView;
+use crate::domain::inventory::{FactView, InterfaceView, TrafficView};
 
 #[derive(Serialize)]
 struct DeviceList {
@@ -187,7 +187,8 @@ fn sheet(device: &DeviceView) -> Vec<(String, String)> {
         lines.extend(engine.map(|engine| ("engine", format!("{} (started {} times)", engine.engine_id, engine.boots))));
     }
     let mut lines: Vec<_> = lines.into_iter().map(|(name, value)| (name.to_owned(), one_line(&value))).collect();
-    for interface in device.snmp.iter().flat_map(|snmp| &snmp.interfaces) {
+    let interfaces = device.snmp.iter().flat_map(|snmp| &snmp.interfaces);
+    for InterfaceView { interface, traffic } in interfaces {
         let up = |state: Option<bool>| state.map_or("?", |up| if up { "up" } else { "down" });
         let state = format!(
             "{} (admin {}, oper {}){}",
@@ -197,6 +198,7 @@ fn sheet(device: &DeviceView) -> Vec<(String, String)> {
             interface.mac.map(|mac| format!(" {mac}")).unwrap_or_default()
         );
         lines.push((format!("interface {}", interface.index), state));
+        lines.extend(traffic.iter().map(|traffic| (format!("traffic {}", interface.index), passed(traffic))));
     }
     for neighbour in device.snmp.iter().flat_map(|snmp| &snmp.neighbours) {
         let part = |value: &Option<String>| value.as_deref().map_or_else(|| "-".to_owned(), one_line);
@@ -212,6 +214,29 @@ fn sheet(device: &DeviceView) -> Vec<(String, String)> {
     }
     lines.extend(device.facts.iter().map(|fact| ("fact".to_owned(), origin(fact))));
     lines
+}
+
+/// What went through an interface, and why not all of it is known.
+fn passed(traffic: &TrafficView) -> String {
+    let mut parts = Vec::new();
+    let both = |what: &str, received: Option<String>, sent: Option<String>| {
+        (received.is_some() || sent.is_some()).then(|| format!("{what}in {}, out {}", or_dash(received), or_dash(sent)))
+    };
+    let packets = |count: Option<u32>| count.map(|count| count.to_string());
+    parts.extend(both("", traffic.in_bits_per_second.map(rate), traffic.out_bits_per_second.map(rate)));
+    parts.extend(both("errors ", packets(traffic.in_errors), packets(traffic.out_errors)));
+    parts.extend(both("discards ", packets(traffic.in_discards), packets(traffic.out_discards)));
+    parts.extend(traffic.reason.map(|reason| format!("not known: {reason}")));
+    let seconds = traffic.seconds.map(|seconds| format!("in {seconds:.2} s, ")).unwrap_or_default();
+    let since = traffic.since.map(|since| format!("since {since}, ")).unwrap_or_default();
+    format!("{}; {seconds}{since}read {}", parts.join("; "), traffic.read_at)
+}
+
+/// Bits a second, in units of a thousand.
+fn rate(bits: u64) -> String {
+    let unit = [(1_000_000_000, "Gbit/s"), (1_000_000, "Mbit/s"), (1_000, "kbit/s")];
+    let large = unit.into_iter().find(|(size, _)| bits >= *size);
+    large.map_or_else(|| format!("{bits} bit/s"), |(size, name)| format!("{:.2} {name}", bits as f64 / size as f64))
 }
 
 /// Where a fact comes from.

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::domain::address::MacAddr;
 use crate::domain::controller::ControllerId;
+use crate::domain::counters::{Counters, InterfaceCounters, NoTraffic};
 use crate::domain::cycle::millis;
 use crate::domain::device::{Device, DeviceId, DeviceStatus, DeviceType};
 use crate::domain::fact::{Evidence, Fact, FactKind, FactRow, Interface, Neighbour, SnmpEngine, SnmpFailure};
@@ -109,13 +110,85 @@ pub struct SnmpView {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub engine: Option<SnmpEngine>,
     /// The interface table.
-    pub interfaces: Vec<Interface>,
+    pub interfaces: Vec<InterfaceView>,
     /// Who is on the other end of its links; nothing unless it is asked for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub neighbours: Vec<Neighbour>,
 }
 
+/// An interface, and what went through it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct InterfaceView {
+    /// The interface.
+    #[serde(flatten)]
+    pub interface: Interface,
+    /// The traffic when it was last counted; nothing unless it is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub traffic: Option<TrafficView>,
+}
+
+/// What went through an interface between two readings of its counters; `null` for what is not known.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TrafficView {
+    /// When the counters were last read.
+    pub read_at: Timestamp,
+    /// When they were read before; `null` when they were not.
+    pub since: Option<Timestamp>,
+    /// The time between, by the agent's own clock.
+    pub seconds: Option<f64>,
+    /// Received, in bit/s.
+    pub in_bits_per_second: Option<u64>,
+    /// Sent, in bit/s.
+    pub out_bits_per_second: Option<u64>,
+    /// Packets that could not be received.
+    pub in_errors: Option<u32>,
+    /// Packets that could not be sent.
+    pub out_errors: Option<u32>,
+    /// Packets that were received and dropped.
+    pub in_discards: Option<u32>,
+    /// Packets that were to be sent and dropped.
+    pub out_discards: Option<u32>,
+    /// The width of the counters of octets.
+    pub counter_bits: u32,
+    /// Why something is not known.
+    pub reason: Option<NoTraffic>,
+}
+
+impl TrafficView {
+    fn new(read_at: Timestamp, counted: &InterfaceCounters) -> Self {
+        let InterfaceCounters { reading, traffic, .. } = counted;
+        let (in_bits_per_second, out_bits_per_second) = traffic.bits_per_second();
+        Self {
+            read_at,
+            since: traffic.since,
+            seconds: traffic.duration().map(|span| span.as_secs_f64()),
+            in_bits_per_second,
+            out_bits_per_second,
+            in_errors: traffic.in_errors,
+            out_errors: traffic.out_errors,
+            in_discards: traffic.in_discards,
+            out_discards: traffic.out_discards,
+            counter_bits: reading.width.bits(),
+            reason: traffic.reason,
+        }
+    }
+}
+
 impl DeviceView {
+    /// Adds what went through the interfaces. The counters are those of all devices, ascending.
+    pub fn count(views: &mut [Self], counters: &[Counters]) {
+        for view in views {
+            let of = |id: DeviceId| counters.binary_search_by_key(&id, |counters| counters.device).ok();
+            let counters = view.device_id.and_then(of).and_then(|place| counters.get(place));
+            let Some((Counters { read_at, interfaces, .. }, snmp)) = counters.zip(view.snmp.as_mut()) else { continue };
+            for shown in &mut snmp.interfaces {
+                let place = interfaces.binary_search_by_key(&shown.interface.index, |counted| counted.index).ok();
+                let counted = place.and_then(|place| interfaces.get(place));
+                shown.traffic = counted.map(|counted| TrafficView::new(*read_at, counted));
+            }
+        }
+    }
+
     /// The views of these rows. The facts are those of all of them, ascending by device.
     pub fn all(devices: impl IntoIterator<Item = Device>, facts: &[FactRow]) -> Vec<Self> {
         let own = |device: &Device| {
@@ -176,7 +249,8 @@ fn snmp<'a>(newest: impl Fn(FactKind) -> Option<&'a FactRow>) -> Option<SnmpView
         (view.uptime_seconds, view.read_at) = (Some(uptime.uptime_seconds), Some(*observed_at));
     }
     if let Some(Fact::SnmpInterfaces(interfaces)) = newest(FactKind::SnmpInterfaces).map(|row| &row.fact) {
-        view.interfaces.clone_from(interfaces);
+        let shown = |interface: &Interface| InterfaceView { interface: interface.clone(), traffic: None };
+        view.interfaces = interfaces.iter().map(shown).collect();
     }
     if let Some(Fact::SnmpEngine(engine)) = newest(FactKind::SnmpEngine).map(|row| &row.fact) {
         view.engine = Some(engine.clone());

@@ -22,6 +22,8 @@ pub struct DiscoveryPolicy {
     pub protocols: Vec<Protocol>,
     /// Whether SNMP agents are asked for their neighbours, too.
     pub neighbours: bool,
+    /// Whether SNMP agents are asked what their interfaces counted, too.
+    pub counters: bool,
     /// How probes are sent.
     pub probing: Probing,
 }
@@ -88,6 +90,8 @@ struct PlainPolicy {
     // Not there when it is not wanted, as in policies of before there was any.
     #[serde(default, skip_serializing_if = "is_off")]
     discovery_neighbours: bool,
+    #[serde(default, skip_serializing_if = "is_off")]
+    discovery_counters: bool,
     probe_rate: u64,
     probe_attempts: u64,
     probe_timeout_ms: u64,
@@ -147,6 +151,7 @@ impl TryFrom<PlainPolicy> for Policy {
                 )?,
                 protocols,
                 neighbours: plain.discovery_neighbours,
+                counters: plain.discovery_counters,
                 probing: Probing {
                     rate: within("probe_rate", plain.probe_rate, Self::PROBE_RATE)?,
                     attempts: within("probe_attempts", plain.probe_attempts, Self::PROBE_ATTEMPTS)?,
@@ -177,6 +182,7 @@ impl From<Policy> for PlainPolicy {
             missed_cycles_before_inactive: discovery.missed_cycles_before_inactive.into(),
             discovery_protocols: discovery.protocols,
             discovery_neighbours: discovery.neighbours,
+            discovery_counters: discovery.counters,
             probe_rate: discovery.probing.rate.into(),
             probe_attempts: discovery.probing.attempts.into(),
             probe_timeout_ms: u64::try_from(discovery.probing.timeout.as_millis()).unwrap_or(u64::MAX),
@@ -253,6 +259,10 @@ mod tests {
         assert_eq!(policy.discovery.interval, Duration::from_secs(300));
         assert_eq!(policy.discovery.probing.timeout, Duration::from_secs(1));
         assert_eq!(serde_json::to_value(&policy).unwrap(), plain());
+        for key in ["discovery_neighbours", "discovery_counters"] {
+            let asked = with(key, true).unwrap();
+            assert_eq!(serde_json::to_value(&asked).unwrap()[key], true, "{key}");
+        }
     }
 
     #[test]

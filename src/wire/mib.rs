@@ -8,6 +8,8 @@ pub const SYS_DESCR: Oid = Oid::known(&[1, 3, 6, 1, 2, 1, 1, 1, 0]);
 pub const SYS_OBJECT_ID: Oid = Oid::known(&[1, 3, 6, 1, 2, 1, 1, 2, 0]);
 /// `sysUpTime.0` (RFC 3418).
 pub const SYS_UP_TIME: Oid = Oid::known(&[1, 3, 6, 1, 2, 1, 1, 3, 0]);
+/// `sysUpTime` without its instance: what GETBULK answers with `sysUpTime.0`.
+pub const SYS_UP_TIME_OBJECT: Oid = Oid::known(&[1, 3, 6, 1, 2, 1, 1, 3]);
 /// `sysName.0` (RFC 3418).
 pub const SYS_NAME: Oid = Oid::known(&[1, 3, 6, 1, 2, 1, 1, 5, 0]);
 /// `sysLocation.0` (RFC 3418).
@@ -34,6 +36,27 @@ pub const IF_PHYS_ADDRESS: Oid = Oid::known(&[1, 3, 6, 1, 2, 1, 2, 2, 1, 6]);
 pub const IF_ADMIN_STATUS: Oid = Oid::known(&[1, 3, 6, 1, 2, 1, 2, 2, 1, 7]);
 /// `ifOperStatus`.
 pub const IF_OPER_STATUS: Oid = Oid::known(&[1, 3, 6, 1, 2, 1, 2, 2, 1, 8]);
+
+/// `ifInOctets`, 32 bits wide.
+pub const IF_IN_OCTETS: Oid = Oid::known(&[1, 3, 6, 1, 2, 1, 2, 2, 1, 10]);
+/// `ifInDiscards`.
+pub const IF_IN_DISCARDS: Oid = Oid::known(&[1, 3, 6, 1, 2, 1, 2, 2, 1, 13]);
+/// `ifInErrors`.
+pub const IF_IN_ERRORS: Oid = Oid::known(&[1, 3, 6, 1, 2, 1, 2, 2, 1, 14]);
+/// `ifOutOctets`, 32 bits wide.
+pub const IF_OUT_OCTETS: Oid = Oid::known(&[1, 3, 6, 1, 2, 1, 2, 2, 1, 16]);
+/// `ifOutDiscards`.
+pub const IF_OUT_DISCARDS: Oid = Oid::known(&[1, 3, 6, 1, 2, 1, 2, 2, 1, 19]);
+/// `ifOutErrors`.
+pub const IF_OUT_ERRORS: Oid = Oid::known(&[1, 3, 6, 1, 2, 1, 2, 2, 1, 20]);
+/// `ifHCInOctets`, a column of `ifXTable` (RFC 2863), as are those that follow; 64 bits wide.
+pub const IF_HC_IN_OCTETS: Oid = Oid::known(&[1, 3, 6, 1, 2, 1, 31, 1, 1, 1, 6]);
+/// `ifHCOutOctets`, 64 bits wide.
+pub const IF_HC_OUT_OCTETS: Oid = Oid::known(&[1, 3, 6, 1, 2, 1, 31, 1, 1, 1, 10]);
+/// `ifHighSpeed`, in millions of bit/s.
+pub const IF_HIGH_SPEED: Oid = Oid::known(&[1, 3, 6, 1, 2, 1, 31, 1, 1, 1, 15]);
+/// `ifCounterDiscontinuityTime`.
+pub const IF_COUNTER_DISCONTINUITY_TIME: Oid = Oid::known(&[1, 3, 6, 1, 2, 1, 31, 1, 1, 1, 19]);
 
 /// `lldpLocPortIdSubtype`, a column of `lldpLocPortTable` (LLDP-MIB of IEEE 802.1AB), as are the next two.
 pub const LLDP_LOC_PORT_ID_SUBTYPE: Oid = Oid::known(&[1, 0, 8802, 1, 1, 2, 1, 3, 7, 1, 2]);
@@ -79,6 +102,7 @@ mod tests {
             SYS_DESCR,
             SYS_OBJECT_ID,
             SYS_UP_TIME,
+            SYS_UP_TIME_OBJECT,
             SYS_NAME,
             SYS_LOCATION,
             SYS_SERVICES,
@@ -91,6 +115,16 @@ mod tests {
             IF_PHYS_ADDRESS,
             IF_ADMIN_STATUS,
             IF_OPER_STATUS,
+            IF_IN_OCTETS,
+            IF_IN_DISCARDS,
+            IF_IN_ERRORS,
+            IF_OUT_OCTETS,
+            IF_OUT_DISCARDS,
+            IF_OUT_ERRORS,
+            IF_HC_IN_OCTETS,
+            IF_HC_OUT_OCTETS,
+            IF_HIGH_SPEED,
+            IF_COUNTER_DISCONTINUITY_TIME,
             LLDP_LOC_PORT_ID_SUBTYPE,
             LLDP_LOC_PORT_ID,
             LLDP_LOC_PORT_DESC,

@@ -1,5 +1,6 @@
 //! What a cycle writes, and what it does when it cannot.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -78,7 +79,11 @@ impl Handler<LoadDevices> for Moody {
         let devices = reader.devices(None, None, 1_000)?;
         let with_facts = devices.into_iter().map(|device| Ok((reader.facts(device.id, device.id)?, device)));
         let devices = with_facts.map(|both| both.map(|(facts, device)| (device, facts)));
-        Ok(DeviceTable { devices: devices.collect::<Result<_, NibError>>()?, next: reader.next_device()? })
+        Ok(DeviceTable {
+            devices: devices.collect::<Result<_, NibError>>()?,
+            next: reader.next_device()?,
+            readings: BTreeMap::new(),
+        })
     }
 }
 

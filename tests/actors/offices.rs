@@ -68,6 +68,7 @@ pub fn values(seconds: u64) -> Policy {
             missed_cycles_before_inactive: 3,
             protocols: Protocol::ALL.to_vec(),
             neighbours: false,
+            counters: false,
             probing: Probing::default(),
         },
         lc_report_timeout: Duration::from_secs(600),

@@ -75,6 +75,7 @@ pub fn settings(script: &Shared) -> DiscoverySettings {
             missed_cycles_before_inactive: 3,
             protocols: vec![Protocol::Arp],
             neighbours: false,
+            counters: false,
             probing: Probing::default(),
         },
         credentials: Vec::new().into(),

@@ -46,6 +46,7 @@ fn order(script: &Shared, protocols: &[Protocol]) -> SweepOrder {
         probing: Probing::default(),
         credentials: prepare(&[Community::new("public").unwrap().into()]),
         neighbours: false,
+        counters: false,
         seed: 7,
     }
 }

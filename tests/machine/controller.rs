@@ -66,6 +66,7 @@ pub fn policy() -> Policy {
             missed_cycles_before_inactive: 3,
             protocols: vec![Protocol::Arp],
             neighbours: false,
+            counters: false,
             probing: Probing::default(),
         },
         lc_report_timeout: Duration::from_secs(600),

@@ -147,7 +147,7 @@ impl CycleInput {
         let decider = Decider::new(self.settings.clone(), Arc::clone(&self.clock), self.started, report);
         let source = Source::new(move |sink| {
             let known = table.devices.into_iter().map(|(device, facts)| KnownDevice { device, facts }).collect();
-            let (written, flow) = decider.run(known, table.next, &seen, sink);
+            let (written, flow) = decider.run(known, table.next, &table.readings, &seen, sink);
             // Who asked may be gone.
             let _told = tell.send(written);
             flow

@@ -1,5 +1,6 @@
 //! What a cycle writes, decided while it is written: so no more of it than a batch is in memory.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use crate::algorithms::discovery::observation::{Asked, DeviceObservation};
 use crate::algorithms::discovery::report::events;
 use crate::algorithms::report::items::of_cycle;
 use crate::domain::change::Change;
+use crate::domain::counters::Readings;
 use crate::domain::cycle::{Completeness, CycleReport, DeltaCounts, millis};
 use crate::domain::device::{DeviceId, Version};
 use crate::domain::time::Clock;
@@ -51,11 +53,13 @@ impl Decider {
         mut self,
         known: Vec<KnownDevice>,
         next: DeviceId,
+        readings: &BTreeMap<DeviceId, Readings>,
         seen: &Seen,
         sink: &mut Sink<'_>,
     ) -> (Written, ControlFlow<()>) {
         let settings = self.settings.clone();
         let context = Context {
+            began: self.report.started_at,
             now: self.clock.now(),
             actor: &settings.actor,
             region: settings.region.as_ref(),
@@ -63,6 +67,7 @@ impl Decider {
             missed_cycles_before_inactive: settings.policy.missed_cycles_before_inactive,
             asked: &seen.asked,
             vendors: &settings.vendors,
+            readings,
         };
         let made = self.changes(&known, next, seen, &context, sink);
         drop(known);

@@ -37,7 +37,10 @@ impl Nib {
             let page = reader.devices(status, after, limit.min(MOST_ROWS))?;
             let (Some(first), Some(last)) = (page.first(), page.last()) else { return Ok(Vec::new()) };
             let facts = reader.facts(first.id, last.id)?;
-            Ok(DeviceView::all(page, &facts))
+            let counters = reader.counters(first.id, last.id)?;
+            let mut views = DeviceView::all(page, &facts);
+            DeviceView::count(&mut views, &counters);
+            Ok(views)
         })
         .await
     }

@@ -1,10 +1,11 @@
 //! What a cycle changes (discovery stage 4): known devices and seen devices in, changes out.
 
 mod identify;
-mod restart;
+mod reading;
+pub(in crate::algorithms::discovery) mod restart;
 pub(in crate::algorithms) mod row;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::ops::ControlFlow;
 
@@ -18,6 +19,7 @@ use crate::algorithms::discovery::vendor::VendorTable;
 use crate::domain::address::MacAddr;
 use crate::domain::change::Change;
 use crate::domain::controller::{ControllerId, Region};
+use crate::domain::counters::Readings;
 use crate::domain::cycle::DeltaCounts;
 use crate::domain::device::{Device, DeviceId};
 use crate::domain::event::{EventType, NewEvent};
@@ -56,6 +58,8 @@ impl KnownDevice {
 /// What the decision needs to know besides the devices.
 #[derive(Debug, Clone, Copy)]
 pub struct Context<'a> {
+    /// When the cycle began.
+    pub began: Timestamp,
     /// When the cycle ended.
     pub now: Timestamp,
     /// Who decides, for the events.
@@ -70,6 +74,8 @@ pub struct Context<'a> {
     pub asked: &'a [Asked],
     /// Who owns which prefix of hardware addresses.
     pub vendors: &'a VendorTable,
+    /// What was last read of the counters of devices.
+    pub readings: &'a BTreeMap<DeviceId, Readings>,
 }
 
 impl Context<'_> {
@@ -109,7 +115,7 @@ pub fn decide(known: &[KnownDevice], next: DeviceId, seen: &[DeviceObservation],
     delta
 }
 
-/// Changes that [`decide_in_batches`] hands over at once, about: some hundred kilobytes.
+/// Rows whose changes [`decide_in_batches`] hands over at once, about: some hundred kilobytes.
 pub const BATCH: usize = 1_000;
 
 /// As [`decide`], but hands the changes over in batches instead of keeping them all. The changes of a
@@ -125,16 +131,28 @@ pub fn decide_in_batches(
     take: &mut dyn FnMut(&[Change]) -> ControlFlow<()>,
 ) -> ControlFlow<(), DeltaCounts> {
     let mut delta = Delta::default();
+    let (mut weighed, mut weight) = (0, 0);
     compare(known, next, seen, context, &mut delta, &mut |changes| {
-        if changes.len() < BATCH {
+        weight += changes.iter().skip(weighed).map(rows).sum::<usize>();
+        weighed = changes.len();
+        if weight < BATCH {
             return ControlFlow::Continue(());
         }
         let taken = take(changes);
         changes.clear();
+        (weighed, weight) = (0, 0);
         taken
     })?;
     take(&delta.changes)?;
     ControlFlow::Continue(delta.counts)
+}
+
+/// How many rows a change writes, about.
+fn rows(change: &Change) -> usize {
+    match change {
+        Change::PutCounters(counters) => 1 + counters.interfaces.len(),
+        _ => 1,
+    }
 }
 
 /// Compares, and lets `pass` look at the changes after each device.

@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use crate::domain::address::MacAddr;
+use crate::domain::counters::Reading;
 use crate::domain::fact::{Interface, Neighbour, SnmpEngine, SnmpFailure, SnmpSystem, SnmpUptime};
 use crate::domain::protocol::Protocol;
 use crate::domain::subnet::AddressSet;
@@ -38,8 +39,19 @@ pub struct SnmpAnswer {
     pub engine: Option<SnmpEngine>,
     /// Who is on the other end of its links; `None` when it was not asked, or did not tell it all.
     pub neighbours: Option<Vec<Neighbour>>,
+    /// The counters of its interfaces; `None` when they were not asked, or not all were told.
+    pub counters: Option<CountersAnswer>,
     /// Why not everything that was asked for is here.
     pub shortfall: Option<SnmpFailure>,
+}
+
+/// What an agent said that its interfaces counted.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct CountersAnswer {
+    /// When it had said all, from the beginning of the sweep.
+    pub at: Duration,
+    /// By `ifIndex`, ascending.
+    pub interfaces: Vec<(u32, Reading)>,
 }
 
 /// A device as one cycle saw it: all addresses at which it answered.

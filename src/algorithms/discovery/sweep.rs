@@ -7,7 +7,7 @@
 //!
 //! ```text
 //!   order ──► first question ──answer──► host ──► ICMP echo ──► answered or given up
-//!               │                         └─────► SNMP: system ─► interfaces ─► neighbours ─► told or given up
+//!               │                         └─────► SNMP: system ─► interfaces ─► neighbours ─► counters ─► told or given up
 //!            silence: again, up to the last attempt
 //! ```
 //!
@@ -17,6 +17,7 @@ mod access;
 mod agent;
 mod cells;
 mod cookie;
+mod counted;
 mod engine;
 pub mod footprint;
 mod host;
@@ -67,8 +68,23 @@ pub struct SweepSettings {
     pub credentials: Arc<[PreparedCredential]>,
     /// Whether agents are asked for their neighbours.
     pub neighbours: bool,
+    /// Whether agents are asked what their interfaces counted.
+    pub counters: bool,
     /// The UDP port that SNMP is asked from, held by a socket.
     pub snmp_port: u16,
+}
+
+/// What an agent is asked for when it has told its interfaces.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(in crate::algorithms::discovery) struct Wanted {
+    pub neighbours: bool,
+    pub counters: bool,
+}
+
+impl SweepSettings {
+    pub(in crate::algorithms::discovery) fn wanted(&self) -> Wanted {
+        Wanted { neighbours: self.neighbours, counters: self.counters }
+    }
 }
 
 /// What to do next.

@@ -127,6 +127,7 @@ pub(crate) mod tests {
                 missed_cycles_before_inactive: 3,
                 protocols: Protocol::ALL.to_vec(),
                 neighbours: false,
+                counters: false,
                 probing: crate::domain::policy::Probing::default(),
             },
             lc_report_timeout: Duration::from_secs(600),

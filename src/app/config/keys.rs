@@ -70,7 +70,7 @@ impl Key {
 pub(super) const SECTIONS: [&str; 5] = ["controller", "nib", "communication", "policy", "security"];
 
 /// The keys, in the order of the file.
-pub(super) static KEYS: [Key; 34] = {
+pub(super) static KEYS: [Key; 35] = {
     use Effect::{Inactive, Reload, Restart};
     use Kind::{List, Optional, Switch, Text, Whole};
     [
@@ -96,6 +96,7 @@ pub(super) static KEYS: [Key; 34] = {
         }),
         key("policy.discovery_protocols", List, Reload, |c| list(&c.policy.discovery.protocols)),
         key("policy.discovery_neighbours", Switch, Reload, |c| c.policy.discovery.neighbours.to_string()),
+        key("policy.discovery_counters", Switch, Reload, |c| c.policy.discovery.counters.to_string()),
         key("policy.probe_rate", Whole, Reload, |c| c.policy.discovery.probing.rate.to_string()),
         key("policy.probe_attempts", Whole, Reload, |c| c.policy.discovery.probing.attempts.to_string()),
         key("policy.probe_timeout_ms", Whole, Reload, |c| c.policy.discovery.probing.timeout.as_millis().to_string()),

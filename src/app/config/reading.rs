@@ -125,6 +125,7 @@ pub(super) fn distributed(reader: &mut Reader<'_>, notes: &mut Vec<String>) -> P
             missed_cycles_before_inactive: reader.whole("policy.missed_cycles_before_inactive", Policy::MISSED_CYCLES),
             protocols,
             neighbours: reader.switch("policy.discovery_neighbours"),
+            counters: reader.switch("policy.discovery_counters"),
             probing: Probing {
                 rate: reader.whole("policy.probe_rate", Policy::PROBE_RATE),
                 attempts: reader.whole("policy.probe_attempts", Policy::PROBE_ATTEMPTS),

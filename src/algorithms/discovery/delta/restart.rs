@@ -37,12 +37,17 @@ fn fell_back(before: SnmpUptime, now: SnmpUptime, passed: Duration) -> bool {
     if now.uptime_seconds >= before.uptime_seconds {
         return false;
     }
-    // Clocks of agents run fast and slow, and ours is set now and then.
+    let tolerance = tolerance(passed).as_secs_f64();
     let passed = passed.as_secs_f64();
-    let tolerance = 60.0 + passed / 100.0;
     let seconds = |uptime: SnmpUptime| Duration::from_secs(uptime.uptime_seconds).as_secs_f64();
     let wrapped = seconds(before) + passed - WRAP;
     (seconds(now) - wrapped).abs() > tolerance
+}
+
+/// By how much an agent's clock may be off after so long: clocks of agents run fast and slow, and ours is
+/// set now and then.
+pub fn tolerance(passed: Duration) -> Duration {
+    Duration::from_secs(60) + passed / 100
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::net::Ipv4Addr;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use super::reading::counters;
 use super::restart::{Told, restarted};
 use super::{Context, Delta, KnownDevice};
 use crate::algorithms::discovery::classify::{Clues, Conclusion, conclude};
@@ -51,6 +52,7 @@ pub(super) fn new(id: DeviceId, observation: &DeviceObservation, context: &Conte
     for row in fact_rows(id, observation, &conclusion, context) {
         delta.changes.push(Change::PutFact(row));
     }
+    delta.changes.extend(counters(id, observation, context));
     delta.changes.push(context.event(EventType::DeviceDiscovered, id.to_string(), payload));
     delta.counts.new += 1;
 }
@@ -113,16 +115,18 @@ pub(super) fn seen(
         differences.insert("interfaces".to_owned(), change);
     }
 
+    let counters = counters(device.id, observation, context);
+
     if differences.is_empty() {
         let Device { id, version, last_seen, methods, rtt, .. } = device;
         delta.changes.push(Change::TouchDevice { id, version, last_seen, methods, rtt });
-        delta.changes.extend(rows.into_iter().map(Change::PutFact));
+        delta.changes.extend(rows.into_iter().map(Change::PutFact).chain(counters));
         delta.counts.unchanged += 1;
     } else {
         let subject = device.id.to_string();
         delta.changes.push(Change::UpdateDevice(device));
         delta.changes.extend(moved);
-        delta.changes.extend(rows.into_iter().map(Change::PutFact));
+        delta.changes.extend(rows.into_iter().map(Change::PutFact).chain(counters));
         delta.changes.push(context.event(EventType::DeviceUpdated, subject, json!({ "changes": differences })));
         delta.counts.updated += 1;
     }
@@ -288,7 +292,7 @@ fn system_of(observation: &DeviceObservation) -> Option<&SnmpSystem> {
     answer_of(observation).map(|(_, answer)| &answer.system)
 }
 
-fn answer_of(observation: &DeviceObservation) -> Option<(Ipv4Addr, &SnmpAnswer)> {
+pub(super) fn answer_of(observation: &DeviceObservation) -> Option<(Ipv4Addr, &SnmpAnswer)> {
     observation.snmp.as_ref().and_then(|(address, said)| said.as_ref().ok().map(|answer| (*address, answer)))
 }
 

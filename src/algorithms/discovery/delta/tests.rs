@@ -8,6 +8,7 @@ use crate::domain::subnet::AddressSet;
 use proptest::prelude::*;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -83,6 +84,7 @@ struct Scene {
     asked: Vec<Asked>,
     vendors: VendorTable,
     known: Vec<KnownDevice>,
+    readings: BTreeMap<DeviceId, Readings>,
 }
 
 impl Scene {
@@ -95,12 +97,14 @@ impl Scene {
             asked: vec![AddressSet::new(&["10.0.1.0/24".parse().unwrap()]).into()],
             vendors: VendorTable::builtin(),
             known: known.into_iter().collect(),
+            readings: BTreeMap::new(),
         }
     }
 
     fn decide(&self, seen: &[DeviceObservation]) -> Delta {
         let next = self.known.iter().map(|one| one.device.id.number() + 1).max().unwrap_or(1);
         let context = Context {
+            began: self.now,
             now: self.now,
             actor: &self.actor,
             region: self.region.as_ref(),
@@ -108,6 +112,7 @@ impl Scene {
             missed_cycles_before_inactive: self.limit,
             asked: &self.asked,
             vendors: &self.vendors,
+            readings: &self.readings,
         };
         decide(&self.known, DeviceId::from_number(next), seen, &context)
     }
@@ -147,6 +152,11 @@ impl Scene {
             Change::RemoveDevice { id, version } => {
                 assert_eq!(self.one(*id).device.version, *version, "computed from the row that was read");
                 self.known.retain(|one| one.device.id != *id);
+                self.readings.remove(id);
+            }
+            Change::PutCounters(counters) => {
+                assert!(self.known.iter().any(|one| one.device.id == counters.device), "its device is written before");
+                self.readings.insert(counters.device, counters.clone().into());
             }
             _ => {}
         }
@@ -306,6 +316,7 @@ mod sightings {
         let mut scene = Scene::of([known(1)]);
         let owner: ControllerId = "local_cntl_zoneA_5".parse().unwrap();
         let context = Context {
+            began: scene.now,
             now: scene.now,
             actor: &owner,
             region: None,
@@ -313,6 +324,7 @@ mod sightings {
             missed_cycles_before_inactive: 3,
             asked: &scene.asked,
             vendors: &scene.vendors,
+            readings: &scene.readings,
         };
         let delta = decide(&scene.known, id(2), &[answering(1, &[1])], &context);
         let change = json!({ "local_controller": { "from": null, "to": "local_cntl_zoneA_5" } });
@@ -953,5 +965,106 @@ mod identity {
             let removed = again.changes.iter().any(|change| matches!(change, Change::RemoveDevice { .. }));
             prop_assert!(!removed, "{:?}", again);
         }
+    }
+}
+
+mod counters {
+    use super::*;
+    use crate::algorithms::discovery::observation::CountersAnswer;
+    use crate::domain::counters::{Counters, NoTraffic, Reading, Width};
+    use crate::domain::fact::SnmpUptime;
+
+    /// An agent that has been up for so many hours, and whose interfaces have counted this.
+    fn counting(hours: u32, octets: &[(u32, u64)]) -> DeviceObservation {
+        let reading = |octets| Reading {
+            uptime: Some(hours * 360_000),
+            width: Width::Bits64,
+            in_octets: Some(octets),
+            ..Reading::default()
+        };
+        let interfaces = octets.iter().map(|(index, octets)| (*index, reading(*octets))).collect();
+        let uptime = Some(SnmpUptime { uptime_seconds: u64::from(hours) * 3_600 });
+        let counters = Some(CountersAnswer { at: Duration::from_secs(2), interfaces });
+        told(1, SnmpAnswer { uptime, counters, ..SnmpAnswer::default() })
+    }
+
+    fn counted(delta: &Delta) -> Option<&Counters> {
+        let mut all = delta.changes.iter().filter_map(|change| match change {
+            Change::PutCounters(counters) => Some(counters),
+            _ => None,
+        });
+        let first = all.next();
+        assert_eq!(all.next(), None);
+        first
+    }
+
+    #[test]
+    fn counters_are_written_beside_a_device_and_are_no_news_of_it() {
+        let mut scene = Scene::of([]);
+        let delta = scene.cycle(&[counting(10, &[(1, 100), (2, 200)])]);
+        let first = counted(&delta).unwrap();
+        assert_eq!(first.read_at, scene.now.saturating_add(Duration::from_secs(2)));
+        assert!(first.interfaces.iter().all(|one| one.traffic.reason == Some(NoTraffic::FirstReading)));
+        let since = first.read_at;
+        let delta = scene.cycle(&[counting(11, &[(1, 150), (3, 300)])]);
+        let [one, three] = counted(&delta).unwrap().interfaces[..] else { panic!("{delta:?}") };
+        assert_eq!(
+            (one.traffic.in_octets, one.traffic.since, one.traffic.elapsed),
+            (Some(50), Some(since), Some(360_000))
+        );
+        assert_eq!(three.traffic.reason, Some(NoTraffic::FirstReading));
+        assert_eq!((events(&delta), facts(&delta), delta.counts.unchanged), (vec![], vec![FactKind::SnmpUptime], 1));
+    }
+
+    #[test]
+    fn an_agent_that_started_anew_is_told_and_its_counters_begin_again() {
+        let mut scene = Scene::of([known(1)]);
+        scene.cycle(&[counting(10, &[(1, 100)])]);
+        let delta = scene.cycle(&[counting(0, &[(1, 7)])]);
+        assert_eq!(counted(&delta).unwrap().interfaces[0].traffic.reason, Some(NoTraffic::AgentRestarted));
+        assert_eq!(events(&delta)[0].0, EventType::AgentRestarted);
+        let delta = scene.cycle(&[counting(1, &[(1, 9)])]);
+        assert_eq!(counted(&delta).unwrap().interfaces[0].traffic.in_octets, Some(2));
+    }
+
+    #[test]
+    fn who_tells_no_counters_keeps_those_that_are_known() {
+        let mut scene = Scene::of([known(1)]);
+        scene.cycle(&[counting(10, &[(1, 100)])]);
+        for silent in [answering(1, &[1]), told(1, SnmpAnswer::default()), counting(11, &[])] {
+            assert_eq!(counted(&scene.cycle(&[silent])), None);
+        }
+        let delta = scene.cycle(&[counting(14, &[(1, 500)])]);
+        assert_eq!(counted(&delta).unwrap().interfaces[0].traffic.in_octets, Some(400), "of four hours");
+    }
+
+    #[test]
+    fn a_batch_is_as_long_as_its_rows_are_many() {
+        let scene = Scene::of([]);
+        let table: Vec<(u32, u64)> = (1..=400).map(|index| (index, 1)).collect();
+        let seen = (1..=5).map(|number| DeviceObservation {
+            mac: Some(mac(number)),
+            addresses: ips(&[number]),
+            ..counting(10, &table)
+        });
+        let context = Context {
+            began: scene.now,
+            now: scene.now,
+            actor: &scene.actor,
+            region: None,
+            local_controller: None,
+            missed_cycles_before_inactive: 3,
+            asked: &scene.asked,
+            vendors: &scene.vendors,
+            readings: &scene.readings,
+        };
+        let mut batches = Vec::new();
+        let flow = decide_in_batches(&[], id(1), &seen.collect::<Vec<_>>(), &context, &mut |changes| {
+            let counted = changes.iter().filter(|change| matches!(change, Change::PutCounters(_)));
+            batches.push(counted.count());
+            ControlFlow::Continue(())
+        });
+        assert!(flow.is_continue());
+        assert_eq!(batches, [3, 2]);
     }
 }

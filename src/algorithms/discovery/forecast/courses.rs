@@ -63,7 +63,7 @@ pub(super) fn courses(addresses: usize, first: First, settings: &SweepSettings) 
     let attempts = u64::from(settings.probing.attempts.max(1));
     let most_attempts = u64::from(footprint::most_attempts(settings.probing.attempts, addresses));
     let each = addresses as u64;
-    let lengths = Lengths::of(Arc::clone(&settings.credentials), settings.neighbours, ASSUMED_ROWS);
+    let lengths = Lengths::of(Arc::clone(&settings.credentials), settings.wanted(), ASSUMED_ROWS);
     let questions: Vec<u64> = lengths.first_questions.iter().flatten().map(|frame| on_wire(*frame)).collect();
     let longest = questions.iter().copied().max().unwrap_or(0);
     let first_attempts = Traffic { packets: questions.len() as u64, octets: questions.iter().sum() }

@@ -15,6 +15,7 @@ fn settings(protocols: &[Protocol], communities: &[&str]) -> SweepSettings {
         probing: Probing::default(),
         credentials: prepare(&credentials),
         neighbours: false,
+        counters: false,
         snmp_port: 0,
     }
 }

@@ -1,20 +1,26 @@
 //! The conversation with one SNMP agent: the system group in one GET, then the interface table by
-//! GETBULK, then the tables of neighbours if they are wanted.
+//! GETBULK, then the tables of neighbours and the counters if they are wanted.
+
+mod questions;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::Wanted;
 use super::access::{Access, Desk, Heard, MOST_AT_ONCE};
 use super::cells::{MOST_TEXT, cell, number, octets, station, text};
+use super::counted::{self, Counted, NARROW, WIDE, WIDE_ROWS_AT_ONCE};
 use super::neighbours::{CACHE, Cached, LOCAL_PORTS, LocalPort, MOST_NEIGHBOURS, REMOTES, Remote, of_cdp, of_lldp};
 use super::table::{Columns, Index, Table};
-use crate::algorithms::discovery::observation::SnmpAnswer;
+use crate::algorithms::discovery::observation::{CountersAnswer, SnmpAnswer};
 use crate::domain::engine::EngineId;
 use crate::domain::fact::{Interface, Neighbour, SnmpEngine, SnmpFailure, SnmpUptime};
 use crate::wire::mib;
 use crate::wire::oid::Oid;
 use crate::wire::snmp::Value;
 use crate::wire::snmp::pdu::{Pdu, TOO_BIG};
+
+pub(super) use questions::{first_question, further_questions};
 
 /// The objects of the first question.
 static SYSTEM: [Oid; 8] = [
@@ -43,7 +49,7 @@ const UP: u32 = 1;
 
 /// Rows asked for at once: six columns of eight rows fit into one Ethernet frame as most agents
 /// encode them, and an agent that has larger values sends fewer.
-pub(super) const ROWS_AT_ONCE: u16 = 8;
+const ROWS_AT_ONCE: u16 = 8;
 
 /// More rows than any chassis has; an agent that goes on is not telling a table. With all their
 /// texts they take less than 6 MB.
@@ -64,6 +70,8 @@ enum Question {
     LocalPorts(Table<LocalPort>),
     Remotes(Table<Remote>, BTreeMap<Index, LocalPort>),
     Cache(Table<Cached>),
+    Wide(Table<Counted>),
+    Narrow(Table<Counted>, BTreeMap<Index, Counted>),
     /// Nothing more.
     Nothing,
 }
@@ -75,7 +83,7 @@ pub(super) struct Conversation {
     question: Question,
     base: u32,
     rows_at_once: u16,
-    wants_neighbours: bool,
+    wanted: Wanted,
     began: Option<Duration>,
     /// Once the system group was told.
     answered: bool,
@@ -99,13 +107,13 @@ pub(super) enum Progress {
 
 impl Conversation {
     /// A conversation, with a random number for its first question.
-    pub fn new(random: u32, access: Access, wants_neighbours: bool) -> Self {
+    pub fn new(random: u32, access: Access, wanted: Wanted) -> Self {
         Self {
             access,
             question: Question::System { at: 0, width: SYSTEM.len() },
             base: base(random),
             rows_at_once: ROWS_AT_ONCE,
-            wants_neighbours,
+            wanted,
             began: None,
             answered: false,
             answer: SnmpAnswer::default(),
@@ -138,9 +146,15 @@ impl Conversation {
             Question::LocalPorts(table) => table.continuations(),
             Question::Remotes(table, _) => table.continuations(),
             Question::Cache(table) => table.continuations(),
+            Question::Wide(table) | Question::Narrow(table, _) => table.continuations(),
             Question::Nothing => Vec::new(),
         };
-        let pdu = Pdu::get_bulk(self.base, 0, self.rows_at_once, &names);
+        let rows = self.rows_at_once;
+        let pdu = match &self.question {
+            Question::Wide(_) => counted::question(self.base, rows.min(WIDE_ROWS_AT_ONCE), names),
+            Question::Narrow(..) => counted::question(self.base, rows, names),
+            _ => Pdu::get_bulk(self.base, 0, rows, &names),
+        };
         self.access.write(packet, self.base, pdu, desk, now, out);
     }
 
@@ -182,7 +196,7 @@ impl Conversation {
                 self.shortfall.get_or_insert(SnmpFailure::ErrorStatus);
                 Progress::Finished
             }
-            question => self.take_rows(question, response),
+            question => self.take_rows(question, response, now),
         };
         self.base = base(random);
         progress
@@ -241,14 +255,14 @@ impl Conversation {
         }
     }
 
-    fn take_rows(&mut self, question: Question, response: &Pdu) -> Progress {
+    fn take_rows(&mut self, question: Question, response: &Pdu, now: Duration) -> Progress {
         self.question = match question {
             Question::Interfaces(mut table) => {
-                table.take(response);
+                table.take(&response.varbinds);
                 if table.has_ended() { self.interfaces_told(table) } else { Question::Interfaces(table) }
             }
             Question::LocalPorts(mut table) => {
-                table.take(response);
+                table.take(&response.varbinds);
                 if table.has_ended() {
                     let ports = self.told(table);
                     Question::Remotes(Table::new(REMOTES, MOST_NEIGHBOURS), ports)
@@ -257,7 +271,7 @@ impl Conversation {
                 }
             }
             Question::Remotes(mut table, ports) => {
-                table.take(response);
+                table.take(&response.varbinds);
                 if table.has_ended() {
                     self.neighbours = of_lldp(&self.told(table), &ports);
                     Question::Cache(Table::new(CACHE, MOST_NEIGHBOURS))
@@ -266,15 +280,30 @@ impl Conversation {
                 }
             }
             Question::Cache(mut table) => {
-                table.take(response);
+                table.take(&response.varbinds);
                 if table.has_ended() {
                     let rows = self.told(table);
                     let mut neighbours = std::mem::take(&mut self.neighbours);
                     neighbours.extend(of_cdp(&rows, self.answer.interfaces.as_deref().unwrap_or_default()));
                     self.answer.neighbours = Some(neighbours);
-                    Question::Nothing
+                    self.behind_neighbours()
                 } else {
                     Question::Cache(table)
+                }
+            }
+            Question::Wide(mut table) => {
+                let (clock, rows) = counted::time_and_rows(&response.varbinds);
+                table.take_with(rows, |row| row.at(clock));
+                if table.has_ended() { self.wide_told(table, now) } else { Question::Wide(table) }
+            }
+            Question::Narrow(mut table, wide) => {
+                let (clock, rows) = counted::time_and_rows(&response.varbinds);
+                table.take_with(rows, |row| row.at(clock));
+                if table.has_ended() {
+                    let narrow = self.told(table);
+                    self.counters_told(wide, narrow, now)
+                } else {
+                    Question::Narrow(table, wide)
                 }
             }
             other @ (Question::System { .. } | Question::Nothing) => other,
@@ -294,11 +323,43 @@ impl Conversation {
             _ => None,
         };
         self.answer.interfaces = Some(self.told(table).into_iter().filter_map(row).collect());
-        if self.wants_neighbours {
+        if self.wanted.neighbours {
             Question::LocalPorts(Table::new(LOCAL_PORTS, MOST_NEIGHBOURS))
+        } else {
+            self.behind_neighbours()
+        }
+    }
+
+    /// Counters come last: what changes always is missed least.
+    fn behind_neighbours(&self) -> Question {
+        let has_interfaces = self.answer.interfaces.as_ref().is_some_and(|table| !table.is_empty());
+        if self.wanted.counters && has_interfaces {
+            Question::Wide(Table::new(WIDE, MOST_INTERFACES))
         } else {
             Question::Nothing
         }
+    }
+
+    fn wide_told(&mut self, table: Table<Counted>, now: Duration) -> Question {
+        let wide = self.told(table);
+        let interfaces = self.answer.interfaces.as_deref().unwrap_or_default();
+        if counted::lacks_wide(interfaces, &wide) {
+            Question::Narrow(Table::new(NARROW, MOST_INTERFACES), wide)
+        } else {
+            self.counters_told(wide, BTreeMap::new(), now)
+        }
+    }
+
+    fn counters_told(
+        &mut self,
+        wide: BTreeMap<Index, Counted>,
+        narrow: BTreeMap<Index, Counted>,
+        at: Duration,
+    ) -> Question {
+        let interfaces = self.answer.interfaces.as_deref().unwrap_or_default();
+        let interfaces = counted::readings(wide, narrow, interfaces);
+        self.answer.counters = Some(CountersAnswer { at, interfaces });
+        Question::Nothing
     }
 
     /// Notes a reply that could not be read: the reason, should nothing better come.
@@ -330,31 +391,6 @@ impl Conversation {
     pub fn leave(self) -> Option<SnmpAnswer> {
         self.answered.then_some(SnmpAnswer { shortfall: self.shortfall, ..self.answer })
     }
-}
-
-/// The first question to an agent.
-pub(super) fn first_question() -> Pdu {
-    Pdu::get(MOST_AT_ONCE, &SYSTEM)
-}
-
-/// The questions for the rows behind this one, a table each, when no column has ended.
-pub(super) fn further_questions(row: u32, wants_neighbours: bool) -> Vec<Pdu> {
-    // A row of the remote systems has three arcs (IEEE 802.1AB: time, local port, number), one of the
-    // cache two.
-    let index = [row, row, row];
-    let mut questions = vec![behind(INTERFACES, index.get(..1))];
-    if wants_neighbours {
-        questions.push(behind(LOCAL_PORTS, index.get(..1)));
-        questions.push(behind(REMOTES, index.get(..3)));
-        questions.push(behind(CACHE, index.get(..2)));
-    }
-    questions
-}
-
-fn behind<R>(columns: Columns<R>, index: Option<&[u32]>) -> Pdu {
-    let name = |(prefix, _): &(Oid, _)| Oid::try_from([prefix.arcs(), index.unwrap_or_default()].concat()).ok();
-    let names: Vec<Oid> = columns.iter().filter_map(name).collect();
-    Pdu::get_bulk(MOST_AT_ONCE, 0, ROWS_AT_ONCE, &names)
 }
 
 /// Keeps the low bits free for the community, and the highest for the sign.

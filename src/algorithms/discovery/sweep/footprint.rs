@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::access::{self, Desk, MOST_CORRECTIONS};
-use super::agent::{self, Conversation, ROWS_AT_ONCE};
+use super::agent::{self, Conversation};
 use super::cookie::Cookie;
 use super::host::Host;
 use super::lane::{Loss, Waiting};
 use super::targets::Target;
 use super::window::Window;
-use super::{Probe, SNMP_PORT};
+use super::{Probe, SNMP_PORT, Wanted};
 use crate::algorithms::discovery::credentials::{PreparedAccess, PreparedCredential};
 use crate::domain::address::MacAddr;
 use crate::wire::icmp::Echo;
@@ -41,7 +41,11 @@ pub struct Lengths {
 
 impl Lengths {
     /// The lengths with these credentials, when each table has so many rows.
-    pub fn of(credentials: Arc<[PreparedCredential]>, neighbours: bool, rows: u32) -> Self {
+    pub(in crate::algorithms::discovery) fn of(
+        credentials: Arc<[PreparedCredential]>,
+        wanted: Wanted,
+        rows: u32,
+    ) -> Self {
         let heading = Heading {
             source_mac: MacAddr::new([2, 0, 0, 0, 0, 1]),
             source: Ipv4Addr::UNSPECIFIED,
@@ -66,11 +70,11 @@ impl Lengths {
             rounds.iter().map(|round| round.iter().map(|message| datagram(message)).collect()).collect()
         };
         let first_questions = rounds(&agent::first_question());
-        let tables = agent::further_questions(rows, neighbours);
+        let tables = agent::further_questions(rows, wanted);
         let further_question = tables.iter().flat_map(&mut rounds).flatten().max().unwrap_or(0);
         // One more than there are full answers: only what lies behind the last row ends a table.
-        let questions_a_table = u64::from(rows / u32::from(ROWS_AT_ONCE)) + 1;
-        let further_questions = questions_a_table * tables.len() as u64;
+        let questions = |table: &Pdu| u64::from(rows / table.error_index.max(1)) + 1;
+        let further_questions = tables.iter().map(questions).sum();
         let corrections = if has_users { u64::from(MOST_CORRECTIONS) } else { 0 };
         Self { resolution, echo, first_questions, further_question, further_questions, corrections }
     }
@@ -125,20 +129,20 @@ mod tests {
 
     #[test]
     fn lengths_are_those_of_the_frames() {
-        let lengths = Lengths::of(prepare(&communities(&["public", "a-longer-one"])), false, 16);
+        let lengths = Lengths::of(prepare(&communities(&["public", "a-longer-one"])), Wanted::default(), 16);
         assert_eq!((lengths.resolution, lengths.echo), (14 + 28, 14 + 20 + 8 + 16));
         let [public, longer] = lengths.first_questions[0][..] else { panic!("{lengths:?}") };
         assert_eq!((lengths.first_questions.len(), longer), (1, public + 6));
         assert!(public > 14 + 20 + 8 + 6 * 14 && lengths.further_question > 14 + 20 + 8 + 6 * 15, "{lengths:?}");
         assert_eq!((lengths.further_questions, lengths.corrections), (3, 0), "two full answers and the end");
-        assert_eq!(Lengths::of(prepare(&[]), false, 0).first_questions, Vec::<Vec<usize>>::new());
+        assert_eq!(Lengths::of(prepare(&[]), Wanted::default(), 0).first_questions, Vec::<Vec<usize>>::new());
     }
 
     #[test]
     fn no_more_communities_are_tried_at_once_than_their_ids_can_tell_apart() {
         let many: Vec<String> = (0..20).map(|n| format!("community-{n}")).collect();
         let many: Vec<&str> = many.iter().map(String::as_str).collect();
-        let rounds = Lengths::of(prepare(&communities(&many)), false, 0).first_questions;
+        let rounds = Lengths::of(prepare(&communities(&many)), Wanted::default(), 0).first_questions;
         assert_eq!(rounds.iter().map(Vec::len).collect::<Vec<_>>(), [16, 4]);
     }
 
@@ -146,11 +150,21 @@ mod tests {
     fn a_user_is_asked_after_the_engine_and_neighbours_are_three_tables_more() {
         let mut credentials = vec![user()];
         credentials.extend(communities(&["public"]));
-        let lengths = Lengths::of(prepare(&credentials), true, 8);
+        let wanted = Wanted { neighbours: true, counters: false };
+        let lengths = Lengths::of(prepare(&credentials), wanted, 8);
         assert_eq!(lengths.first_questions.iter().map(Vec::len).collect::<Vec<_>>(), [1, 1, 1]);
         let [engine, asked, public] = lengths.first_questions.concat()[..] else { panic!("{lengths:?}") };
         assert!(engine < public && public < asked, "{lengths:?}");
         assert_eq!((lengths.further_questions, lengths.corrections), (8, 3));
+    }
+
+    #[test]
+    fn counters_are_two_tables_more_in_frames_that_are_no_longer() {
+        let of = |counters| Lengths::of(prepare(&communities(&["public"])), Wanted { neighbours: false, counters }, 48);
+        let (without, with) = (of(false), of(true));
+        // Eight rows at once; of the eight wide columns six; of the two narrow ones eight.
+        assert_eq!((without.further_questions, with.further_questions), (7, 7 + 9 + 7));
+        assert!(with.further_question < 14 + 20 + 8 + 400, "{with:?}");
     }
 
     #[test]

@@ -142,7 +142,7 @@ impl LinkSweep {
         }
         if talks {
             let access = Access::new(tries, &mut self.desk);
-            let talk = Conversation::new(self.random.u32(..), access, self.settings.neighbours);
+            let talk = Conversation::new(self.random.u32(..), access, self.settings.wanted());
             self.snmp.open += 1;
             self.talks.push_back(Probe::Snmp { host: place, question: talk.question(), attempt: 0, packet: 0 });
             host.talk = Some(Box::new(talk));

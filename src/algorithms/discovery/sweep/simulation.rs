@@ -213,6 +213,7 @@ fn settings(protocols: &[Protocol]) -> SweepSettings {
         probing: Probing::default(),
         credentials: prepare(&["public", "private"].map(|text| Community::new(text).unwrap().into())),
         neighbours: false,
+        counters: false,
         snmp_port: 40_000,
     }
 }

@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use crate::domain::fact::SnmpFailure;
 use crate::wire::oid::Oid;
 use crate::wire::snmp::Value;
-use crate::wire::snmp::pdu::Pdu;
 
 /// How a cell gets into its row.
 pub(super) type Fill<R> = fn(&mut R, &Value);
@@ -70,14 +69,19 @@ impl<R: Default> Table<R> {
 
     /// Takes an answer to [`Table::continuations`]. GETBULK answers row by row: each of the columns
     /// asked for, then each again one row further.
-    pub fn take(&mut self, response: &Pdu) {
+    pub fn take(&mut self, varbinds: &[(Oid, Value)]) {
+        self.take_with(varbinds, |_| {});
+    }
+
+    /// The same, when there is something to be noted in a row before each of its cells.
+    pub fn take_with(&mut self, varbinds: &[(Oid, Value)], note: impl Fn(&mut R)) {
         let mut open: Vec<(&mut Column, &(Oid, Fill<R>))> =
             self.told.iter_mut().zip(self.columns).filter(|(column, _)| **column != Column::Ended).collect();
-        if response.varbinds.is_empty() {
+        if varbinds.is_empty() {
             open.iter_mut().for_each(|(column, _)| **column = Column::Ended);
         }
         let width = open.len().max(1);
-        for (place, (name, value)) in response.varbinds.iter().enumerate() {
+        for (place, (name, value)) in varbinds.iter().enumerate() {
             let Some((column, (prefix, fill))) = open.get_mut(place % width) else { return };
             let Column::Told(last) = &**column else { continue };
             // The column ends where another begins, and where the agent says so.
@@ -98,7 +102,9 @@ impl<R: Default> Table<R> {
                 continue;
             }
             **column = Column::Told(Some(index.into()));
-            fill(self.rows.entry(index.into()).or_default(), value);
+            let row = self.rows.entry(index.into()).or_default();
+            note(row);
+            fill(row, value);
         }
     }
 }

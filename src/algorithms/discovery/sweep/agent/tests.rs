@@ -14,8 +14,12 @@ fn desk(communities: &[&str]) -> Desk {
     Desk::new(prepare(&communities.iter().map(community).collect::<Vec<_>>()), 1)
 }
 
-fn talk(wants_neighbours: bool) -> Conversation {
-    Conversation::new(4_096, Access::new(vec![0], &mut desk(&["public"])), wants_neighbours)
+fn talk(neighbours: bool) -> Conversation {
+    talk_for(Wanted { neighbours, counters: false })
+}
+
+fn talk_for(wanted: Wanted) -> Conversation {
+    Conversation::new(4_096, Access::new(vec![0], &mut desk(&["public"])), wanted)
 }
 
 fn response(id: u32, varbinds: Vec<(Oid, Value)>) -> Pdu {
@@ -114,7 +118,7 @@ fn an_agent_that_was_left_before_the_end_did_not_fall_silent() {
 fn the_community_that_was_answered_is_the_only_one_used_on() {
     let mut desk = desk(&["one", "two", "three"]);
     let access = Access::new(vec![0, 1, 2], &mut desk);
-    let mut talk = Conversation::new(77_777, access, false);
+    let mut talk = Conversation::new(77_777, access, Wanted::default());
     assert_eq!(talk.packets(), 3);
     let mut out = Vec::new();
     let mut heard = |talk: &mut Conversation, id| {
@@ -175,13 +179,17 @@ fn answer_rows(talk: &mut Conversation, desk: &mut Desk, number: u32, rows: &[(O
     let question = snmp::decode(&out).unwrap().pdu;
     let mut names: Vec<Oid> = question.varbinds.into_iter().map(|(name, _)| name).collect();
     let mut varbinds = Vec::new();
+    let mut tell = |name: &mut Oid| {
+        let next = rows.partition_point(|(other, _)| other <= name);
+        let found = rows.get(next).cloned().unwrap_or((name.clone(), Value::EndOfMibView));
+        name.clone_from(&found.0);
+        varbinds.push(found);
+    };
+    // Non-repeaters, and repetitions of the others.
+    let (once, often) = names.split_at_mut(question.error_status as usize);
+    once.iter_mut().for_each(&mut tell);
     for _ in 0..question.error_index {
-        for name in &mut names {
-            let next = rows.partition_point(|(other, _)| other <= name);
-            let found = rows.get(next).cloned().unwrap_or((name.clone(), Value::EndOfMibView));
-            name.clone_from(&found.0);
-            varbinds.push(found);
-        }
+        often.iter_mut().for_each(&mut tell);
     }
     talk.take(&response(question.request_id, varbinds), 4_096 * (number + 2), NOW)
 }
@@ -267,5 +275,152 @@ proptest! {
         }
         prop_assert!(asked < 300);
         prop_assert!(talk.finish().is_ok());
+    }
+}
+
+mod counters {
+    use super::*;
+    use crate::domain::counters::{Reading, Width};
+
+    const WANTED: Wanted = Wanted { neighbours: false, counters: true };
+
+    fn wide(index: u32, octets: u64) -> [(Oid, Value); 6] {
+        [
+            cell(mib::IF_DESCR, index, Value::OctetString(format!("Gi{index}").into_bytes())),
+            cell(mib::IF_SPEED, index, Value::Gauge32(1_000_000_000)),
+            cell(mib::IF_HC_IN_OCTETS, index, Value::Counter64(octets)),
+            cell(mib::IF_HC_OUT_OCTETS, index, Value::Counter64(octets + 1)),
+            cell(mib::IF_IN_ERRORS, index, Value::Counter32(3)),
+            cell(mib::IF_COUNTER_DISCONTINUITY_TIME, index, Value::TimeTicks(7)),
+        ]
+    }
+
+    fn narrow(index: u32, octets: u32) -> [(Oid, Value); 3] {
+        [
+            cell(mib::IF_DESCR, index, Value::OctetString(format!("Fa{index}").into_bytes())),
+            cell(mib::IF_IN_OCTETS, index, Value::Counter32(octets)),
+            cell(mib::IF_OUT_OCTETS, index, Value::Counter32(octets + 1)),
+        ]
+    }
+
+    /// The questions of a conversation about counters, answered by an agent that has been up for a second
+    /// longer each time.
+    fn read(rows: impl IntoIterator<Item = (Oid, Value)>) -> (SnmpAnswer, Vec<Pdu>) {
+        let (mut talk, mut desk) = (told_system(talk_for(WANTED)), desk(&["public"]));
+        let mut rows: Vec<_> = rows.into_iter().collect();
+        rows.push((mib::SYS_UP_TIME, Value::TimeTicks(0)));
+        rows.sort_by(|(one, _), (other, _)| one.cmp(other));
+        let (mut out, mut asked) = (Vec::new(), Vec::new());
+        for number in 0.. {
+            let uptime = rows.iter_mut().find(|(name, _)| *name == mib::SYS_UP_TIME).unwrap();
+            uptime.1 = Value::TimeTicks(number * 100);
+            talk.encode(0, &mut desk, NOW, &mut out);
+            asked.push(snmp::decode(&out).unwrap().pdu);
+            if answer_rows(&mut talk, &mut desk, number, &rows) == Progress::Finished {
+                break;
+            }
+        }
+        (talk.finish().unwrap(), asked)
+    }
+
+    #[test]
+    fn wide_counters_are_read_with_the_time_of_their_answer() {
+        let (answer, asked) = read((1..=8).flat_map(|index| wide(index, u64::MAX - 1)));
+        let told = answer.counters.unwrap();
+        assert_eq!((told.interfaces.len(), told.at, answer.shortfall), (8, NOW, None));
+        let expected = Reading {
+            // The table of interfaces took two questions, from 0 s on.
+            uptime: Some(200),
+            width: Width::Bits64,
+            in_octets: Some(u64::MAX - 1),
+            out_octets: Some(u64::MAX),
+            in_errors: Some(3),
+            discontinuity: Some(7),
+            speed: Some(1_000_000_000),
+            ..Reading::default()
+        };
+        assert_eq!((told.interfaces[0], told.interfaces[5]), ((1, expected), (6, expected)));
+        assert_eq!(told.interfaces[6].1, Reading { uptime: Some(300), ..expected }, "the answer after it");
+        // sysUpTime, and six rows of what the agent has of them.
+        let form = |pdu: &Pdu| (pdu.error_status, pdu.error_index, pdu.varbinds.len());
+        assert_eq!(asked.iter().map(form).collect::<Vec<_>>(), [(0, 8, 6), (0, 8, 2), (1, 6, 9), (1, 6, 5)]);
+    }
+
+    #[test]
+    fn narrow_counters_are_asked_for_where_there_are_no_wide_ones() {
+        let (answer, asked) = read(wide(1, 500).into_iter().chain(narrow(2, 70)).chain(narrow(1, 9)));
+        let told = answer.counters.unwrap().interfaces;
+        let brief = |(index, reading): &(u32, Reading)| (*index, reading.width, reading.in_octets, reading.out_octets);
+        let (one, two) = ((1, Width::Bits64, Some(500), Some(501)), (2, Width::Bits32, Some(70), Some(71)));
+        assert_eq!(told.iter().map(brief).collect::<Vec<_>>(), [one, two]);
+        assert_eq!((told[0].1.uptime, told[1].1.uptime, told[1].1.speed), (Some(100), Some(200), None));
+        assert_eq!(asked.len(), 3, "one question for each table");
+    }
+
+    #[test]
+    fn a_speed_that_a_gauge_cannot_tell_is_told_by_the_other() {
+        let speed = |index, speed, high| {
+            let cells = [
+                cell(mib::IF_SPEED, index, Value::Gauge32(speed)),
+                cell(mib::IF_HIGH_SPEED, index, Value::Gauge32(high)),
+            ];
+            cells.into_iter().chain(narrow(index, 1))
+        };
+        let (answer, _) = read(speed(1, u32::MAX, 100_000).chain(speed(2, 64_000, 0)).chain(speed(3, u32::MAX, 0)));
+        let speeds: Vec<_> = answer.counters.unwrap().interfaces.iter().map(|(_, reading)| reading.speed).collect();
+        assert_eq!(speeds, [Some(100_000_000_000), Some(64_000), None]);
+    }
+
+    #[test]
+    fn counters_that_break_off_are_not_told() {
+        let mut talk = told_system(talk_for(WANTED));
+        let mut rows = wide(1, 5).to_vec();
+        rows.sort_by(|(one, _), (other, _)| one.cmp(other));
+        assert_eq!(answer_rows(&mut talk, &mut desk(&["public"]), 0, &rows), Progress::Ask);
+        assert!(matches!(talk.question, Question::Wide(_)));
+        let answer = talk.finish().unwrap();
+        assert_eq!((answer.interfaces.unwrap().len(), answer.counters), (1, None));
+        assert_eq!(answer.shortfall, Some(SnmpFailure::FellSilent));
+    }
+
+    #[test]
+    fn who_shows_no_interface_is_not_asked_what_it_counted() {
+        let (answer, asked) = read([]);
+        assert_eq!((answer.interfaces, answer.counters, asked.len()), (Some(Vec::new()), None, 1));
+    }
+
+    #[test]
+    fn ten_thousand_interfaces_are_counted() {
+        let (answer, asked) = read((1..=10_000).flat_map(|index| wide(index, index.into())));
+        let told = answer.counters.unwrap().interfaces;
+        assert_eq!((told.len(), answer.shortfall), (10_000, None));
+        assert_eq!((told[9_999].0, told[9_999].1.in_octets), (10_000, Some(10_000)));
+        assert_eq!(asked.len(), 1_251 + 1_667);
+    }
+
+    proptest! {
+        #[test]
+        fn counters_come_to_an_end_whatever_is_answered(
+            replies in prop::collection::vec(prop::collection::vec((0_usize..11, 0_u32..6, 0_u32..3), 0..20), 1..60),
+        ) {
+            let mut talk = told_system(talk_for(WANTED));
+            let first = response(talk.question(), narrow(1, 5).to_vec());
+            talk.take(&first, 4_096, NOW);
+            let columns: Vec<Oid> = WIDE.iter().chain(NARROW).map(|(name, _)| name.clone()).collect();
+            let mut asked = 1;
+            for reply in replies.iter().cycle().take(300) {
+                let varbinds = reply.iter().map(|(column, index, value)| {
+                    let column = columns.get(*column).cloned().unwrap_or(mib::SYS_UP_TIME_OBJECT);
+                    cell(column, *index, Value::Counter32(*value))
+                });
+                let reply = response(talk.question(), varbinds.collect());
+                asked += 1;
+                if talk.take(&reply, 4_096 * asked, NOW) == Progress::Finished {
+                    break;
+                }
+            }
+            prop_assert!(asked < 300);
+            prop_assert!(talk.finish().is_ok());
+        }
     }
 }
