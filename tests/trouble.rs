@@ -11,7 +11,6 @@ mod handle;
 mod lab;
 #[path = "program/run.rs"]
 mod program;
-#[expect(dead_code, reason = "the scene also serves the tests of discovery")]
 #[path = "discovery/site.rs"]
 mod site;
 

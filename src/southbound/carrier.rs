@@ -2,7 +2,7 @@
 //! for what goes through the kernel.
 
 use std::io;
-use std::net::{Ipv4Addr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
 use std::os::fd::AsFd;
 use std::time::Duration;
 
@@ -56,9 +56,9 @@ pub trait Carrier {
     /// How many entries that table may have.
     fn neighbour_limit(&self) -> usize;
 
-    /// Reads one SNMP datagram that the kernel received, or put together from fragments; `None` when
-    /// there is none.
-    fn receive_datagram<'b>(&mut self, buffer: &'b mut [u8]) -> Option<(Ipv4Addr, &'b [u8])>;
+    /// Reads one SNMP datagram that the kernel received, or put together from fragments, with where it
+    /// came from; `None` when there is none.
+    fn receive_datagram<'b>(&mut self, buffer: &'b mut [u8]) -> Option<(SocketAddrV4, &'b [u8])>;
 
     /// The UDP port that SNMP replies come to.
     fn snmp_port(&self) -> u16;
@@ -336,7 +336,7 @@ impl Carrier for SocketCarrier {
         neighbours::limit()
     }
 
-    fn receive_datagram<'b>(&mut self, buffer: &'b mut [u8]) -> Option<(Ipv4Addr, &'b [u8])> {
+    fn receive_datagram<'b>(&mut self, buffer: &'b mut [u8]) -> Option<(SocketAddrV4, &'b [u8])> {
         let (length, from) = echo_socket::receive(&self.snmp, buffer)?;
         buffer.get(..length).map(|datagram| (from, datagram))
     }

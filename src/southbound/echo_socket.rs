@@ -1,7 +1,7 @@
 //! The one socket for ICMP echo through the kernel's own stack (icmp(7), raw(7)).
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
 use std::os::fd::{AsFd, BorrowedFd};
 
 use socket2::{Domain, Protocol, Socket, Type};
@@ -58,7 +58,7 @@ impl EchoSocket {
         let (length, from) = receive(&self.socket, buffer)?;
         let packet = buffer.get(..length)?;
         let message = if self.is_raw { packet.get(header_length(packet)?..)? } else { packet };
-        Some((from, message))
+        Some((*from.ip(), message))
     }
 
     /// Reads what was there before, so that it is not taken for answers.
@@ -76,10 +76,10 @@ impl AsFd for EchoSocket {
 }
 
 /// Reads one datagram; an ICMP error that is pending is passed over, for the queue of errors has it.
-pub(super) fn receive(socket: &UdpSocket, buffer: &mut [u8]) -> Option<(usize, Ipv4Addr)> {
+pub(super) fn receive(socket: &UdpSocket, buffer: &mut [u8]) -> Option<(usize, SocketAddrV4)> {
     loop {
         match socket.recv_from(buffer) {
-            Ok((length, SocketAddr::V4(from))) => return Some((length, *from.ip())),
+            Ok((length, SocketAddr::V4(from))) => return Some((length, from)),
             Ok((_, SocketAddr::V6(_))) => return None,
             Err(error) if error_queue::is_delivery(&error) => {}
             Err(_) => return None,

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -297,10 +297,10 @@ impl Carrier for ScriptedCarrier {
         1_024
     }
 
-    fn receive_datagram<'b>(&mut self, buffer: &'b mut [u8]) -> Option<(Ipv4Addr, &'b [u8])> {
+    fn receive_datagram<'b>(&mut self, buffer: &'b mut [u8]) -> Option<(SocketAddrV4, &'b [u8])> {
         let (from, datagram) = self.datagrams.pop_front()?;
         buffer[..datagram.len()].copy_from_slice(&datagram);
-        Some((from, &buffer[..datagram.len()]))
+        Some((SocketAddrV4::new(from, 161), &buffer[..datagram.len()]))
     }
 
     fn snmp_port(&self) -> u16 {

@@ -1,6 +1,6 @@
 //! What the answers mean.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
 use super::access::{Access, Heard};
@@ -14,6 +14,15 @@ use crate::domain::protocol::Protocol;
 use crate::wire::arp::{ArpPacket, Operation};
 use crate::wire::frame::{Incoming, decode};
 use crate::wire::snmp::pdu::Pdu;
+
+/// How a datagram came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Came {
+    /// In a frame of this station, to this address.
+    AsFrame { by: MacAddr, to: Ipv4Addr },
+    /// By the socket that holds the port.
+    ThroughKernel,
+}
 
 impl LinkSweep {
     /// Takes a frame that came from the link. What does not answer a question of this sweep is
@@ -33,9 +42,9 @@ impl LinkSweep {
                     self.on_port_unreachable(now, source);
                 }
             }
-            Ok(Incoming::Udp { source, source_port, destination_port, payload, .. }) => {
+            Ok(Incoming::Udp { source_mac, source, source_port, destination, destination_port, payload }) => {
                 if (source_port, destination_port) == (SNMP_PORT, self.settings.snmp_port) {
-                    self.on_snmp(now, source, payload, true);
+                    self.on_snmp(now, source, payload, Came::AsFrame { by: source_mac, to: destination });
                 }
             }
             Err(refusal) if refusal.is_malformed() => self.malformed(frame),
@@ -44,12 +53,12 @@ impl LinkSweep {
     }
 
     /// Takes an SNMP datagram that the kernel handed over. On a link, those that came in one piece were
-    /// read as frames already, and may come here once more.
-    pub fn on_datagram(&mut self, now: Duration, source: Ipv4Addr, payload: &[u8]) {
+    /// read as frames already, and may come here once more. An agent answers from the port that it was
+    /// asked at, as in a frame.
+    pub fn on_datagram(&mut self, now: Duration, source: SocketAddrV4, payload: &[u8]) {
         self.expired_at = None;
-        let is_first = matches!(self.way, Way::Kernel(_));
-        if self.way.targets().contains(source) {
-            self.on_snmp(now, source, payload, is_first);
+        if source.port() == SNMP_PORT && self.way.targets().contains(*source.ip()) {
+            self.on_snmp(now, *source.ip(), payload, Came::ThroughKernel);
         }
     }
 
@@ -187,7 +196,8 @@ impl LinkSweep {
         self.snmp.heard((attempt == 0).then_some(left), now);
     }
 
-    fn on_snmp(&mut self, now: Duration, source: Ipv4Addr, payload: &[u8], counted: bool) {
+    fn on_snmp(&mut self, now: Duration, source: Ipv4Addr, payload: &[u8], came: Came) {
+        let counted = came != Came::ThroughKernel || matches!(self.way, Way::Kernel(_));
         let Some((place, host)) = find(&self.way, &self.targets, &mut self.hosts, source) else {
             self.snmp.stats.rejected += u64::from(counted);
             return;
@@ -210,7 +220,16 @@ impl LinkSweep {
             Heard::Stray => self.snmp.stats.duplicates += u64::from(counted),
             Heard::Unreadable => {
                 self.snmp.stats.rejected += u64::from(counted);
-                if host.talking == Asked::Open {
+                // An answer shows by its number who was asked. What cannot be read shows nothing, and anybody
+                // can write an address into it: it is the agent's where it came as the agent would send it.
+                let is_theirs = match (&self.way, came) {
+                    (Way::Frames(_), Came::AsFrame { by, to }) => host.mac == Some(by) && host.source == to,
+                    // Whose frame it was is not seen any more.
+                    (Way::Frames(_), Came::ThroughKernel) => false,
+                    // The kernel tells no more of anybody than the address.
+                    (Way::Kernel(_), _) => true,
+                };
+                if is_theirs && host.talking == Asked::Open {
                     talk.garbled();
                 }
             }

@@ -1,5 +1,7 @@
 //! Whole sweeps over a made link, on virtual time.
 
+mod garbled;
+
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::net::Ipv4Addr;
