@@ -25,7 +25,8 @@ pub struct FactRow {
     pub source: String,
     /// By which protocol; `None` for what was derived.
     pub protocol: Option<Protocol>,
-    /// When this value was observed. Of two values the newer one stays.
+    /// When this value was observed. Of two values the newer one stays, so it is after the one that it
+    /// follows, also where the observer's clock was set back.
     pub observed_at: Timestamp,
     /// The controller that observed it; `None` for the one whose NIB this is.
     pub observer: Option<ControllerId>,

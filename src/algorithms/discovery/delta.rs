@@ -8,6 +8,7 @@ pub(in crate::algorithms) mod row;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::ops::ControlFlow;
+use std::time::Duration;
 
 use serde_json::json;
 
@@ -39,6 +40,14 @@ impl KnownDevice {
     /// The newest fact of a kind, whoever said it.
     pub fn fact(&self, kind: FactKind) -> Option<&FactRow> {
         self.facts.iter().filter(|row| row.fact.kind() == kind).max_by_key(|row| row.observed_at)
+    }
+
+    /// When a fact that is news was observed: after what it follows, also where the clock was set back in
+    /// between. Of two values the newer one stays, so the NIB would refuse it until the clock has caught
+    /// up, and each cycle until then would tell of the same change.
+    fn time_of_news(&self, news: &FactRow) -> Timestamp {
+        let after = |newest: &FactRow| newest.observed_at.saturating_add(Duration::from_millis(1));
+        self.fact(news.fact.kind()).map(after).max(Some(news.observed_at)).unwrap_or(news.observed_at)
     }
 
     /// What its agent told about who it is, when it last told it.

@@ -103,6 +103,7 @@ pub(super) fn seen(
     let mut rows = fact_rows(device.id, observation, &conclusion, context);
     rows.push(fact_row(device.id, Fact::SilentAddresses(silent), "sweep", None, context));
     rows.retain(|row| is_news(known, row));
+    rows.iter_mut().for_each(|row| row.observed_at = known.time_of_news(row));
     tell_restart(known, observation, context, delta);
     retire(&device, merged, context, delta);
     let moved = known.facts.iter().filter(|fact| !row.facts.contains(fact)).cloned().map(Change::PutFact);

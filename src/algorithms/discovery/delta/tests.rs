@@ -146,8 +146,12 @@ impl Scene {
             }
             Change::PutFact(row) => {
                 let facts = &mut self.one(row.device).facts;
-                facts.retain(|have| (have.fact.kind(), &have.source) != (row.fact.kind(), &row.source));
-                facts.push(row.clone());
+                let same = |have: &FactRow| (have.fact.kind(), &have.source) == (row.fact.kind(), &row.source);
+                // As the NIB does: of two values the newer one stays.
+                if !facts.iter().any(|have| same(have) && have.observed_at > row.observed_at) {
+                    facts.retain(|have| !same(have));
+                    facts.push(row.clone());
+                }
             }
             Change::RemoveDevice { id, version } => {
                 assert_eq!(self.one(*id).device.version, *version, "computed from the row that was read");
@@ -677,6 +681,33 @@ mod snmp {
         assert_eq!(facts(&delta), [FactKind::SnmpInterfaces]);
         let delta = scene.cycle(&[told(1, SnmpAnswer { interfaces: Some(table), ..answer() })]);
         assert_eq!((events(&delta), facts(&delta)), (vec![], vec![]));
+    }
+
+    #[test]
+    fn what_is_told_after_the_clock_was_set_back_is_kept_and_told_once() {
+        let mut scene = after_an_answer();
+        scene.now = scene.now.saturating_sub(5 * HOUR);
+        for oper_up in [false, true] {
+            let table = vec![interface(1, "lo", true), interface(2, "eth0", oper_up)];
+            let now = SnmpAnswer {
+                interfaces: Some(table.clone()),
+                uptime: Some(SnmpUptime { uptime_seconds: 900 + u64::from(oper_up) }),
+                ..answer()
+            };
+            // From another address, too: the newest is what counts.
+            let from = |last| DeviceObservation { snmp: Some((ip(last), Ok(now.clone()))), ..answering(1, &[1]) };
+            let delta = scene.cycle(&[from(1 + u8::from(oper_up))]);
+            let change = json!({ "interfaces": { "added": [], "removed": [], "changed": ["eth0"] } });
+            assert_eq!(update(&delta, 1), change);
+            for (kind, fact) in [
+                (FactKind::SnmpInterfaces, Fact::SnmpInterfaces(table)),
+                (FactKind::SnmpUptime, Fact::SnmpUptime(now.uptime.unwrap())),
+            ] {
+                assert_eq!(scene.known[0].fact(kind).map(|row| &row.fact), Some(&fact));
+            }
+            let delta = scene.cycle(&[from(1)]);
+            assert_eq!((events(&delta), facts(&delta)), (vec![], vec![]));
+        }
     }
 
     #[test]
