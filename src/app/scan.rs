@@ -85,6 +85,8 @@ pub fn scan(
 async fn run(controller: &LocalController, signals: &mut EndSignals) -> (anyhow::Result<CycleResult>, Option<i32>) {
     let mut cycle = pin!(controller.run_cycle(Trigger::OnDemand));
     let signal = tokio::select! {
+        // Whoever signals at once still has a cycle begun, which is then ended: what it found, nobody, is the result.
+        biased;
         cycle = &mut cycle => return (cycle, None),
         signal = signals.next() => signal,
     };

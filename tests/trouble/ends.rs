@@ -42,6 +42,42 @@ fn sigterm_in_a_wide_scan_ends_it_in_five_seconds_with_what_was_found() -> Teste
     Ok(())
 }
 
+/// Waits until a program takes SIGTERM itself.
+fn await_handler(program: Pid) -> Tested {
+    let deadline = Instant::now() + LIMIT;
+    loop {
+        let status = fs::read_to_string(format!("/proc/{program}/status"))?;
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).ok_or("no SigCgt")?;
+        if u64::from_str_radix(caught.trim(), 16)? & (1 << (Signal::TERM.as_raw() - 1)) != 0 {
+            return Ok(());
+        }
+        assert!(Instant::now() < deadline, "it takes no signals");
+    }
+}
+
+#[test]
+fn a_signal_before_the_first_packet_ends_a_scan_in_order() -> Tested {
+    let site = Site::new(2, 0, 0)?;
+    site.scan()?;
+    for cycles in 2..=12 {
+        let mut scan = site.program(&["scan", SUBNET, "--probe-rate", "1", "--save", "--format", "json", "--data-dir"]);
+        let scan = scan.arg(site.data()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        let program = site.lab.program_of(&scan)?;
+        await_handler(program)?;
+        kill_process(program, Signal::TERM)?;
+        let ended = scan.wait_with_output()?;
+        let said = String::from_utf8(ended.stderr)?;
+        assert_eq!((ended.status.code(), said.lines().count()), (Some(143), 1), "{said}");
+        assert!(said.contains("interrupted"), "{said}");
+        let told: Value = serde_json::from_slice(&ended.stdout)?;
+        assert_eq!((&told["completeness"], &told["changes"]["missed"]), (&json!("partial"), &json!(0)));
+        let events = site.events("DISCOVERY_CYCLE_COMPLETED")?;
+        assert_eq!((events.len(), &events[cycles - 1]["payload"]["completeness"]), (cycles, &json!("partial")));
+    }
+    assert!(site.devices()?.iter().all(|device| device["missed_cycles"] == 0), "who was not asked is not judged");
+    Ok(())
+}
+
 #[test]
 fn a_second_signal_ends_a_scan_at_once() -> Tested {
     let site = Site::new(2, 0, 0)?;
@@ -50,15 +86,7 @@ fn a_second_signal_ends_a_scan_at_once() -> Tested {
     let mut scan = site.program(&["scan", SUBNET, "--probe-rate", "1", "--save", "--data-dir"]);
     let scan = scan.arg(site.data()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
     let program = site.lab.program_of(&scan)?;
-    let catches = |program: Pid| -> Tested<bool> {
-        let status = fs::read_to_string(format!("/proc/{program}/status"))?;
-        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).ok_or("no SigCgt")?;
-        Ok(u64::from_str_radix(caught.trim(), 16)? & (1 << (Signal::TERM.as_raw() - 1)) != 0)
-    };
-    let deadline = Instant::now() + LIMIT;
-    while !catches(program)? {
-        assert!(Instant::now() < deadline, "it takes no signals");
-    }
+    await_handler(program)?;
     // Whoever holds the NIB's lock holds up what is to be written.
     let lock = sql.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     kill_process(program, Signal::TERM)?;
