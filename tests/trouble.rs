@@ -30,3 +30,5 @@ mod links;
 mod replies;
 #[path = "trouble/storage.rs"]
 mod storage;
+#[path = "trouble/users.rs"]
+mod users;

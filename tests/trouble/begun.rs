@@ -1,6 +1,6 @@
 //! A scan that is caught in its middle.
 
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
 use crate::program::{LIMIT, Ran, Tested, run};
@@ -12,7 +12,7 @@ pub struct Begun {
 }
 
 /// A counter of the scanner's interface.
-fn counter(site: &Site, name: &str) -> Tested<u64> {
+pub fn counter(site: &Site, name: &str) -> Tested<u64> {
     let path = format!("/sys/class/net/lab0/statistics/{name}");
     Ok(run(site.lab.command("cat").arg(path))?.printed()?.trim().parse()?)
 }
@@ -20,9 +20,14 @@ fn counter(site: &Site, name: &str) -> Tested<u64> {
 impl Begun {
     /// A saved scan that has so many packets on a counter of the interface, `tx_packets` or `rx_packets`.
     pub fn scan(site: &Site, arguments: &[&str], name: &str, packets: u64) -> Tested<Self> {
-        let before = counter(site, name)?;
         let mut scan = site.program(&["scan", "--save", "--format", "json", "--data-dir"]);
         scan.arg(site.data()).args(arguments);
+        Self::begin(site, &mut scan, name, packets)
+    }
+
+    /// Any scan in the lab that has so many packets on a counter of the interface.
+    pub fn begin(site: &Site, scan: &mut Command, name: &str, packets: u64) -> Tested<Self> {
+        let before = counter(site, name)?;
         let scan = scan.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
         let begun = Self { scan };
         let deadline = Instant::now() + LIMIT;

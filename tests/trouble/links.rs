@@ -11,7 +11,8 @@ use crate::site::{SUBNET, Site, addresses, found};
 /// So slowly that a scan of the subnet takes a second or two.
 const SLOWLY: [&str; 3] = [SUBNET, "--probe-rate", "15"];
 
-fn ip(site: &Site, arguments: &str) -> Tested {
+/// What ip(8) does in the scanner.
+pub fn ip(site: &Site, arguments: &str) -> Tested {
     run(site.lab.command("ip").args(arguments.split_whitespace()))?.printed().map(drop)
 }
 
@@ -70,8 +71,12 @@ fn a_scanner_whose_address_changes_in_mid_scan_still_hears_everybody() -> Tested
     let scan = Begun::scan(&site, &SLOWLY, "tx_packets", 5)?;
     ip(&site, "address del 10.0.1.250/24 dev lab0")?;
     ip(&site, "address add 10.0.1.240/24 dev lab0")?;
-    let told = scan.end()?.json()?;
+    let ended = scan.end()?;
+    assert_eq!(ended.err, "", "nothing went wrong");
+    let told = ended.json()?;
     assert_eq!((&told["completeness"], found(&told)?.len()), (&json!("complete"), 6));
+    let types = ["NIB_MIGRATED"].into_iter().chain(["DEVICE_DISCOVERED"; 6]).chain(["DISCOVERY_CYCLE_COMPLETED"]);
+    assert_eq!(site.types_after("", 0)?, types.collect::<Vec<_>>());
     found_as_before(&site)
 }
 

@@ -146,6 +146,8 @@ pub(super) struct Access {
     corrections: u8,
     /// Why the most preferred user that got an answer got no better one.
     refusal: Option<SnmpFailure>,
+    /// Why the agent answers no more, who had answered before.
+    last_word: Option<SnmpFailure>,
 }
 
 impl Access {
@@ -158,6 +160,7 @@ impl Access {
             engineless: false,
             corrections: 0,
             refusal: None,
+            last_word: None,
         };
         access.advance(0, desk);
         access
@@ -166,6 +169,11 @@ impl Access {
     /// Why it came to nothing, as far as an agent said so.
     pub fn refusal(&self) -> Option<SnmpFailure> {
         self.refusal
+    }
+
+    /// Why an agent that had answered refused to go on.
+    pub fn last_word(&self) -> Option<SnmpFailure> {
+        self.last_word
     }
 
     /// The engine, once an authenticated answer came from it.
@@ -327,7 +335,10 @@ impl Access {
         self.refusal.get_or_insert(failure);
         let next = match &self.stage {
             Stage::User(session) if !self.settled => session.at + 1,
-            _ => return Heard::Refused,
+            _ => {
+                self.last_word = Some(failure);
+                return Heard::Refused;
+            }
         };
         if self.advance(next, desk) { Heard::Again } else { Heard::Refused }
     }

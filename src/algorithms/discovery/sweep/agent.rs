@@ -380,7 +380,8 @@ impl Conversation {
             return Err(failure.unwrap_or(SnmpFailure::Timeout));
         }
         let broke_off = !matches!(self.question, Question::Nothing);
-        let shortfall = self.shortfall.or_else(|| broke_off.then(|| self.failure.unwrap_or(SnmpFailure::FellSilent)));
+        let why = self.access.last_word().or(self.failure).unwrap_or(SnmpFailure::FellSilent);
+        let shortfall = self.shortfall.or(broke_off.then_some(why));
         // What is authenticated counts before what is only told.
         let told = || Some(SnmpEngine { engine_id: self.engine.0?, boots: self.engine.1? });
         Ok(SnmpAnswer { engine: self.access.engine().or_else(told), shortfall, ..self.answer })
