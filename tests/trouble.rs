@@ -30,5 +30,9 @@ mod links;
 mod replies;
 #[path = "trouble/storage.rs"]
 mod storage;
+#[path = "trouble/storm.rs"]
+mod storm;
+#[path = "trouble/tables.rs"]
+mod tables;
 #[path = "trouble/users.rs"]
 mod users;

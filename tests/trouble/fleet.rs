@@ -1,12 +1,12 @@
 //! The program in front of a simulated fleet.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
 
-use crate::program::{PDSNO, Tested, run, without_settings};
+use crate::program::{PDSNO, Tested, pdsno, run, without_settings};
 
 /// The built simulator: `cargo test` and `cargo build --examples` build it beside the program.
 fn simulator() -> Tested<PathBuf> {
@@ -38,11 +38,42 @@ impl Fleet<'_> {
         Ok(fleet)
     }
 
+    /// One scan of all its addresses that is saved in a data folder.
+    pub fn scan_into(&self, data: &Path) -> Tested<Value> {
+        self.scan(&["--save", "--data-dir", data.to_str().ok_or("no text")?])
+    }
+
     /// One scan of all its addresses, with these arguments more.
     pub fn scan(&self, arguments: &[&str]) -> Tested<Value> {
         let scan = [PDSNO, "scan", self.prefix, "--probe-rate", "10000", "--format", "json"];
         run(&mut self.command(&[&scan[..], arguments].concat())?)?.json()
     }
+}
+
+/// The devices of the NIB in a data folder, as a list of its own.
+pub fn saved(data: &Path) -> Tested<Value> {
+    Ok(run(pdsno(&["devices", "--format", "json", "--data-dir"]).arg(data))?.json()?["devices"].take())
+}
+
+/// The events of the NIB in a data folder, of a type or of all.
+pub fn events(data: &Path, of: Option<&str>) -> Tested<Vec<Value>> {
+    let mut events = pdsno(&["events", "--format", "json", "--data-dir"]);
+    events.arg(data).args(of.iter().flat_map(|name| ["--type", name]));
+    run(&mut events)?.json_lines()
+}
+
+/// That a saved scan said of everybody what the NIB in the data folder has of them.
+pub fn said_and_stored(scan: &Value, data: &Path) -> Tested {
+    let (said, stored) = (by_mac(&scan["devices"]), by_mac(&saved(data)?));
+    for (mac, device) in &said {
+        assert_eq!(stored.get(mac), Some(device), "what is said is what is stored");
+    }
+    assert_eq!(stored.len(), said.len(), "and nobody else is");
+    Ok(())
+}
+
+fn by_mac(list: &Value) -> BTreeMap<String, Value> {
+    list.as_array().into_iter().flatten().map(|device| (device["mac"].to_string(), device.clone())).collect()
 }
 
 /// The MAC addresses of a list of hosts or devices.

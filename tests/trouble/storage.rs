@@ -3,6 +3,7 @@
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
+use crate::begun::counter;
 use crate::handle::{Daemon, quiet};
 use crate::program::{Ran, Tested, run};
 use crate::site::{SUBNET, Site};
@@ -71,10 +72,12 @@ fn on_a_file_system_that_may_not_be_written_a_scan_says_so_before_it_sends_anyth
     let site = with_a_disk("4m")?;
     site.scan()?;
     shell(&site, "mount -o remount,ro \"$1\"")?;
+    let sent = counter(&site, "tx_packets")?;
     let refused = run(site.program(&["scan", SUBNET, "--save", "--data-dir"]).arg(site.data()))?;
     assert_eq!(refused.code(), Some(2), "{refused:?}");
     assert!(refused.out.is_empty() && refused.err.contains(&site.data().display().to_string()), "{refused:?}");
     assert!(refused.err.to_lowercase().contains("read-only"), "{refused:?}");
+    assert_eq!(counter(&site, "tx_packets")?, sent, "and nobody was asked");
     // What is not saved needs no disk.
     let unsaved = run(site.program(&["scan", SUBNET, "--format", "csv", "--data-dir"]).arg(site.data()))?;
     assert_eq!(unsaved.printed()?.lines().count(), 1 + 4);
