@@ -1,5 +1,7 @@
 //! The actors as they work together: on scripted links, on a NIB in memory, on virtual time.
 
+#[path = "actors/batches.rs"]
+mod batches;
 #[path = "actors/carrier.rs"]
 mod carrier;
 #[path = "actors/cycles.rs"]

@@ -171,6 +171,7 @@ contract! {
         streams_begin_before_their_first_item,
         items_are_numbered_by_the_store_each_stream_by_itself,
         a_commit_that_fails_uses_no_number,
+        the_items_of_all_batches_are_numbered_in_their_order_or_none_is,
         what_is_acknowledged_is_gone_and_its_number_used,
         an_old_or_impossible_acknowledgement_changes_nothing,
         a_discarded_stream_goes_on_with_its_numbers,

@@ -7,7 +7,7 @@ use serde::de::{DeserializeOwned, DeserializeSeed, MapAccess, SeqAccess, Visitor
 use serde_json::{Map, Number, Value};
 
 use crate::domain::digest::Digest;
-use crate::wire::signature::sha256;
+use crate::wire::signature::{Sha256, sha256};
 
 /// The greatest integer that every JSON reader understands (RFC 7493 section 2.2): 2^53 - 1.
 pub const GREATEST: u64 = (1 << 53) - 1;
@@ -115,6 +115,34 @@ pub fn value_to_bytes(value: &Value) -> Result<Vec<u8>, CanonicalError> {
 /// [`CanonicalError`].
 pub fn digest<T: Serialize + ?Sized>(value: &T) -> Result<Digest, CanonicalError> {
     to_bytes(value).map(|bytes| sha256(&bytes))
+}
+
+/// SHA-256 over the canonical form of an array whose items come one after the other: what [`digest`]
+/// says of all of them at once.
+#[derive(Debug, Clone, Default)]
+pub struct ArrayDigest {
+    so_far: Sha256,
+    is_begun: bool,
+}
+
+impl ArrayDigest {
+    /// Adds the next item.
+    ///
+    /// # Errors
+    /// [`CanonicalError`]; then nothing was added.
+    pub fn add<T: Serialize + ?Sized>(&mut self, item: &T) -> Result<(), CanonicalError> {
+        let item = to_bytes(item)?;
+        self.so_far.update(if self.is_begun { b"," } else { b"[" });
+        self.so_far.update(&item);
+        self.is_begun = true;
+        Ok(())
+    }
+
+    /// Of all items that were added.
+    pub fn finish(mut self) -> Digest {
+        self.so_far.update(if self.is_begun { b"]" } else { b"[]" });
+        self.so_far.finish()
+    }
 }
 
 fn refuse_rounding(value: &Value) -> Result<(), CanonicalError> {

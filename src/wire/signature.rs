@@ -15,9 +15,46 @@ use crate::domain::secret::HIDDEN;
 
 /// SHA-256 of these octets.
 pub fn sha256(bytes: &[u8]) -> Digest {
+    of_ring(&digest::digest(&digest::SHA256, bytes))
+}
+
+/// SHA-256 of octets that come one after the other.
+#[derive(Clone)]
+pub struct Sha256(digest::Context);
+
+impl Sha256 {
+    /// Of no octets yet.
+    pub fn new() -> Self {
+        Self(digest::Context::new(&digest::SHA256))
+    }
+
+    /// Adds octets.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// Of all that were added.
+    pub fn finish(self) -> Digest {
+        of_ring(&self.0.finish())
+    }
+}
+
+impl Default for Sha256 {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Sha256 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sha256")
+    }
+}
+
+fn of_ring(digest: &digest::Digest) -> Digest {
     let mut value = [0; 32];
     // ring's value has 32 octets; `zip` needs no proof of it.
-    value.iter_mut().zip(digest::digest(&digest::SHA256, bytes).as_ref()).for_each(|(to, from)| *to = *from);
+    value.iter_mut().zip(digest.as_ref()).for_each(|(to, from)| *to = *from);
     Digest::from_bytes(value)
 }
 

@@ -14,7 +14,7 @@ use pdsno::actors::post::{Delivered, Send, SendError};
 use pdsno::actors::report::{Demand, Outlet, ReportActor, Wake};
 use pdsno::actors::view::{ViewActor, ViewOutlets, ViewSettings};
 use pdsno::algorithms::discovery::delta::KnownDevice;
-use pdsno::algorithms::report::items::of_cycle;
+use pdsno::algorithms::report::cycle::of_cycle;
 use pdsno::domain::address::MacAddr;
 use pdsno::domain::change::Change;
 use pdsno::domain::controller::{Cluster, ControllerId, ControllerName, Region, Role};
@@ -333,7 +333,7 @@ impl Node {
         let known = known.iter().map(|device| KnownDevice { device: device.clone(), facts: facts(device) });
         let known: Vec<KnownDevice> = known.collect();
         let inserted = seen.difference(&have).count() as u64;
-        let told = of_cycle(&cycle_report(inserted, now), None, &known, &changes, Vec::new(), now).unwrap();
+        let told = of_cycle(&cycle_report(inserted, now), None, &known, &changes, now).unwrap();
         changes.extend(told);
         self.commit(changes).await;
         self.report.as_ref().unwrap().send(Wake).await.unwrap();

@@ -1,12 +1,14 @@
 //! What goes up until it is acknowledged, and what comes from below once and in order.
 
+use std::ops::ControlFlow;
+
 use pdsno::domain::controller::ControllerId;
 use pdsno::domain::device::Version;
 use pdsno::domain::fact::{FactKind, FactVersions};
 use pdsno::domain::number::StreamSeq;
 use pdsno::domain::stream::{OutboxItem, Sighting, Stream, StreamChange, StreamPosition};
 use pdsno::nib::writer::NibWriter;
-use pdsno::nib::{Change, NibError, Row};
+use pdsno::nib::{Change, NibError, Row, Source};
 
 use crate::backends::{Nib, conflict, invalid, not_found};
 use crate::commits::{race, winner};
@@ -76,6 +78,20 @@ pub fn a_commit_that_fails_uses_no_number(mut nib: Nib) {
     assert_eq!((waiting(&nib, Stream::Reports), position(&nib, Stream::Reports)), (vec![1], (1, 0)));
     nib.write([enqueue(Stream::Reports, 2)]);
     assert_eq!(waiting(&nib, Stream::Reports), [1, 2]);
+}
+
+pub fn the_items_of_all_batches_are_numbered_in_their_order_or_none_is(mut nib: Nib) {
+    let batches = |fails: bool| {
+        Source::new(move |sink| {
+            (1..=4).try_for_each(|number| sink(&[insert(number), enqueue(Stream::Reports, u64::from(number))]))?;
+            if fails { sink(&[insert(1)]) } else { ControlFlow::Continue(()) }
+        })
+    };
+    assert!(matches!(nib.store.commit_from(batches(true)), Err(NibError::Conflict { .. })));
+    assert_eq!((waiting(&nib, Stream::Reports), position(&nib, Stream::Reports)), (vec![], (0, 0)));
+    nib.store.commit_from(batches(false)).unwrap();
+    assert_eq!(nib.reader.outbox(Stream::Reports, seq(0), 9).unwrap(), [1, 2, 3, 4].map(item));
+    assert_eq!((nib.numbers(), position(&nib, Stream::Reports)), (vec![1, 2, 3, 4], (4, 0)));
 }
 
 pub fn what_is_acknowledged_is_gone_and_its_number_used(mut nib: Nib) {

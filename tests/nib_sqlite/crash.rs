@@ -8,10 +8,12 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use pdsno::domain::event::{EventSeq, NewEvent};
+use pdsno::domain::number::StreamSeq;
+use pdsno::domain::stream::{Stream, StreamChange, StreamPosition};
 use pdsno::nib::sqlite::{OpenMode, SqliteNib, SqliteReader, check};
-use pdsno::nib::{Change, EventQuery, NibReader, NibStore, Source};
+use pdsno::nib::{Change, EventQuery, NibReader, NibStore, Source, StreamReader};
 
-use crate::samples::{append, id, insert};
+use crate::samples::{NOW, append, id, insert};
 use crate::scene::Scene;
 
 /// Set in the process that is to be killed: the NIB.
@@ -86,9 +88,8 @@ fn commit_batches_until_killed(path: &Path, batches: u32) -> ! {
     let source = Source::new(move |sink| {
         (0..batches).try_for_each(|batch| {
             let begin = first + batch * 500;
-            let changes: Vec<Change> =
-                (begin..begin + 500).flat_map(|number| [insert(number), bulky(number)]).collect();
-            sink(&changes)
+            let rows = (begin..begin + 500).flat_map(|number| [insert(number), bulky(number)]);
+            sink(&rows.chain([told(begin)]).collect::<Vec<_>>())
         })?;
         let mut output = std::io::stdout();
         writeln!(output, "\ntaken").unwrap();
@@ -97,6 +98,12 @@ fn commit_batches_until_killed(path: &Path, batches: u32) -> ! {
         ControlFlow::Continue(())
     });
     panic!("it ended: {:?}", nib.commit_from(source))
+}
+
+/// What the controller above is told of a batch.
+fn told(number: u32) -> Change {
+    let body = format!("{{\"devices\":{number}}}");
+    Change::Stream(StreamChange::Enqueue { stream: Stream::Reports, body, at: NOW })
 }
 
 /// An event of some 4 KiB.
@@ -137,7 +144,12 @@ fn a_kill_between_batches_leaves_nothing_of_them() {
         let report = check(&scene.path).unwrap();
         assert!(report.is_sound(), "{:?}", report.problems);
         assert_eq!((report.devices, report.events), (1, 2));
+        let seen = SqliteReader::open(&scene.path).unwrap();
+        assert_eq!(seen.position(Stream::Reports).unwrap(), StreamPosition::default());
+        assert_eq!(seen.outbox(Stream::Reports, StreamSeq::default(), 1).unwrap(), []);
     }
     let mut nib = SqliteNib::open(&scene.path, OpenMode::Current).unwrap();
-    nib.commit(&[insert(2), append(2)]).unwrap();
+    nib.commit(&[insert(2), append(2), told(2)]).unwrap();
+    let waiting = nib.reader().unwrap().outbox(Stream::Reports, StreamSeq::default(), 9).unwrap();
+    assert_eq!(waiting.iter().map(|item| item.seq.number()).collect::<Vec<_>>(), [1], "no number is lost");
 }

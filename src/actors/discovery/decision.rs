@@ -8,10 +8,10 @@ use std::time::Duration;
 use super::DiscoverySettings;
 use super::cycle::CycleError;
 use crate::algorithms::discovery::advice::too_long;
-use crate::algorithms::discovery::delta::{BATCH, Context, Delta, KnownDevice, decide, decide_in_batches};
+use crate::algorithms::discovery::delta::{About, Batch, Context, KnownDevice, decide_each};
 use crate::algorithms::discovery::observation::{Asked, DeviceObservation};
 use crate::algorithms::discovery::report::events;
-use crate::algorithms::report::items::of_cycle;
+use crate::algorithms::report::cycle::CycleTelling;
 use crate::domain::change::Change;
 use crate::domain::counters::Readings;
 use crate::domain::cycle::{Completeness, CycleReport, DeltaCounts, millis};
@@ -91,28 +91,31 @@ impl Decider {
         context: &Context<'_>,
         sink: &mut Sink<'_>,
     ) -> Result<ControlFlow<()>, CanonicalError> {
-        if let Some(settings) = self.settings.report.clone() {
-            // The items tell of the whole state, so all changes are needed at once.
-            let delta = match self.report.completeness {
-                Completeness::Failed => Delta::default(),
-                _ => decide(known, next, &seen.devices, context),
-            };
-            self.decided(delta.counts);
-            self.row = delta.changes.iter().find_map(row_after);
-            let removed = delta.changes.iter().filter_map(removed).collect();
-            let items = of_cycle(&self.report, settings.policy_version, known, &delta.changes, removed, context.now)?;
-            let mut batches = delta.changes.chunks(BATCH).chain(items.chunks(BATCH));
-            return Ok(batches.try_for_each(sink));
-        }
+        let telling = match &self.settings.report {
+            Some(settings) => Some(CycleTelling::new(&self.report, settings.policy_version, context.now)?),
+            None => None,
+        };
+        let mut batches = Batches { batch: Batch::default(), telling, row: None, unreported: None, sink };
         let flow = match self.report.completeness {
             // A cycle that failed saw nothing, so nothing that it did not see means anything.
-            Completeness::Failed => ControlFlow::Continue(DeltaCounts::default()),
-            _ => decide_in_batches(known, next, &seen.devices, context, &mut |changes| {
-                self.row = self.row.or_else(|| changes.iter().find_map(row_after));
-                sink(changes)
-            }),
+            Completeness::Failed => {
+                let mut unchanged = known.iter().map(|known| batches.take(About::Unseen(known), &mut Vec::new()));
+                unchanged.try_for_each(|taken| taken).map_continue(|()| DeltaCounts::default())
+            }
+            _ => decide_each(known, next, &seen.devices, context, &mut |about, changes| batches.take(about, changes)),
         };
-        Ok(flow.map_continue(|counts| self.decided(counts)))
+        self.row = batches.row;
+        let flow = match flow {
+            ControlFlow::Continue(counts) => {
+                self.decided(counts);
+                batches.finish(&self.report)
+            }
+            ControlFlow::Break(()) => ControlFlow::Break(()),
+        };
+        match batches.unreported {
+            Some(error) => Err(error),
+            None => Ok(flow),
+        }
     }
 
     fn decided(&mut self, counts: DeltaCounts) {
@@ -122,18 +125,57 @@ impl Decider {
     }
 }
 
+/// The changes of a cycle on their way to the writer: no more than a batch is held.
+struct Batches<'a, 's> {
+    batch: Batch,
+    /// What the controller above is told, if there is one.
+    telling: Option<CycleTelling>,
+    row: Option<(DeviceId, Version)>,
+    /// Why it cannot be told.
+    unreported: Option<CanonicalError>,
+    sink: &'a mut Sink<'s>,
+}
+
+impl Batches<'_, '_> {
+    /// Takes the changes of a device.
+    fn take(&mut self, about: About<'_>, changes: &mut Vec<Change>) -> ControlFlow<()> {
+        self.row = self.row.or_else(|| changes.iter().find_map(row_after));
+        let mut items = Vec::new();
+        if let Some(telling) = &mut self.telling
+            && let Err(error) = telling.device(about.known(), changes, &mut items)
+        {
+            self.unreported = Some(error);
+            return ControlFlow::Break(());
+        }
+        self.batch.take(changes);
+        self.batch.take(&mut items);
+        if self.batch.is_full() { self.hand_over() } else { ControlFlow::Continue(()) }
+    }
+
+    /// Hands over what is left, and the end of what is told.
+    fn finish(&mut self, report: &CycleReport) -> ControlFlow<()> {
+        let mut items = Vec::new();
+        if let Some(telling) = self.telling.take()
+            && let Err(error) = telling.finish(report, &mut items)
+        {
+            self.unreported = Some(error);
+            return ControlFlow::Break(());
+        }
+        self.batch.take(&mut items);
+        self.hand_over()
+    }
+
+    fn hand_over(&mut self) -> ControlFlow<()> {
+        let taken = (self.sink)(self.batch.changes());
+        self.batch.clear();
+        taken
+    }
+}
+
 /// Notes how long a cycle took so far, and whether that is too long.
 pub(super) fn measure(report: &mut CycleReport, took: Duration, settings: &DiscoverySettings) {
     report.duration_ms = millis(took);
     report.too_long = too_long(took, settings.policy.interval);
-}
-
-/// The device that a change takes away.
-fn removed(change: &Change) -> Option<DeviceId> {
-    match change {
-        Change::RemoveDevice { id, .. } => Some(*id),
-        _ => None,
-    }
 }
 
 /// The row that a change of a device leaves behind.

@@ -1,5 +1,6 @@
 //! What a cycle changes (discovery stage 4): known devices and seen devices in, changes out.
 
+mod batch;
 mod identify;
 mod reading;
 pub(in crate::algorithms::discovery) mod restart;
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
+pub use self::batch::{BATCH, Batch};
 use self::identify::identify;
 use crate::algorithms::discovery::identity::Identity;
 use crate::algorithms::discovery::merge::{disputed, owners};
@@ -120,48 +122,66 @@ pub struct Delta {
 pub fn decide(known: &[KnownDevice], next: DeviceId, seen: &[DeviceObservation], context: &Context<'_>) -> Delta {
     let mut delta = Delta::default();
     // Nothing breaks it off.
-    let _whole = compare(known, next, seen, context, &mut delta, &mut |_| ControlFlow::Continue(()));
+    let _whole = compare(known, next, seen, context, &mut delta, &mut |_, _| ControlFlow::Continue(()));
     delta
 }
 
-/// Rows whose changes [`decide_in_batches`] hands over at once, about: some hundred kilobytes.
-pub const BATCH: usize = 1_000;
+/// Whom changes are about.
+#[derive(Debug, Clone, Copy)]
+pub enum About<'k> {
+    /// A known device that answered.
+    Seen(&'k KnownDevice),
+    /// A known device that did not, or was not asked.
+    Unseen(&'k KnownDevice),
+    /// A device that is new, and gets this id.
+    New(DeviceId),
+    /// No device in particular.
+    None,
+}
 
-/// As [`decide`], but hands the changes over in batches instead of keeping them all. The changes of a
-/// device are in one batch.
+impl<'k> About<'k> {
+    /// The device as it was known.
+    pub const fn known(self) -> Option<&'k KnownDevice> {
+        match self {
+            Self::Seen(known) | Self::Unseen(known) => Some(known),
+            Self::New(_) | Self::None => None,
+        }
+    }
+
+    /// The device, if it answered.
+    pub const fn answered(self) -> Option<DeviceId> {
+        match self {
+            Self::Seen(known) => Some(known.device.id),
+            Self::New(id) => Some(id),
+            Self::Unseen(_) | Self::None => None,
+        }
+    }
+}
+
+/// Takes all changes of one device. What it leaves in the list is lost.
+pub type Take<'t> = dyn FnMut(About<'_>, &mut Vec<Change>) -> ControlFlow<()> + 't;
+
+/// As [`decide`], but hands the changes over device by device, ascending by id, instead of keeping them
+/// all. Of a known device that does not change it tells, too; of one that becomes another's, only with
+/// that one.
 ///
 /// # Errors
 /// [`ControlFlow::Break`] when the taker broke it off.
-pub fn decide_in_batches(
+pub fn decide_each(
     known: &[KnownDevice],
     next: DeviceId,
     seen: &[DeviceObservation],
     context: &Context<'_>,
-    take: &mut dyn FnMut(&[Change]) -> ControlFlow<()>,
+    take: &mut Take<'_>,
 ) -> ControlFlow<(), DeltaCounts> {
     let mut delta = Delta::default();
-    let (mut weighed, mut weight) = (0, 0);
-    compare(known, next, seen, context, &mut delta, &mut |changes| {
-        weight += changes.iter().skip(weighed).map(rows).sum::<usize>();
-        weighed = changes.len();
-        if weight < BATCH {
-            return ControlFlow::Continue(());
-        }
-        let taken = take(changes);
+    compare(known, next, seen, context, &mut delta, &mut |about, changes| {
+        let taken = take(about, changes);
         changes.clear();
-        (weighed, weight) = (0, 0);
         taken
     })?;
-    take(&delta.changes)?;
+    take(About::None, &mut delta.changes)?;
     ControlFlow::Continue(delta.counts)
-}
-
-/// How many rows a change writes, about.
-fn rows(change: &Change) -> usize {
-    match change {
-        Change::PutCounters(counters) => 1 + counters.interfaces.len(),
-        _ => 1,
-    }
 }
 
 /// Compares, and lets `pass` look at the changes after each device.
@@ -171,23 +191,30 @@ fn compare(
     seen: &[DeviceObservation],
     context: &Context<'_>,
     delta: &mut Delta,
-    pass: &mut dyn FnMut(&mut Vec<Change>) -> ControlFlow<()>,
+    pass: &mut Take<'_>,
 ) -> ControlFlow<()> {
     let owners = owners(seen);
     let matched = identify(known, seen);
     for one in known.iter().filter(|one| !matched.retired.contains(&one.device.id)) {
         let merged = matched.merged.get(&one.device.id).map(Vec::as_slice).unwrap_or_default();
-        match matched.seen.get(&one.device.id) {
-            Some(observation) => row::seen(one, merged, observation, &owners, context, delta),
-            None => row::unseen(one, &owners, context, delta),
-        }
-        pass(&mut delta.changes)?;
+        let about = match matched.seen.get(&one.device.id) {
+            Some(observation) => {
+                row::seen(one, merged, observation, &owners, context, delta);
+                About::Seen(one)
+            }
+            None => {
+                row::unseen(one, &owners, context, delta);
+                About::Unseen(one)
+            }
+        };
+        pass(about, &mut delta.changes)?;
     }
     let mut newcomers = matched.newcomers;
     newcomers.sort_by_key(|one| (one.addresses.first().copied(), one.mac.is_none(), one.mac));
     for (number, observation) in (next.number()..).zip(&newcomers) {
-        row::new(DeviceId::from_number(number), observation, context, delta);
-        pass(&mut delta.changes)?;
+        let id = DeviceId::from_number(number);
+        row::new(id, observation, context, delta);
+        pass(About::New(id), &mut delta.changes)?;
     }
     for (address, macs) in disputed(&owners) {
         if !known_dispute(known, address, macs) {

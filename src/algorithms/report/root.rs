@@ -5,7 +5,7 @@ use crate::domain::address::MacAddr;
 use crate::domain::device::{Device, DeviceId, DeviceStatus};
 use crate::domain::digest::Digest;
 use crate::domain::fact::FactVersions;
-use crate::wire::canonical::{self, CanonicalError};
+use crate::wire::canonical::{ArrayDigest, CanonicalError};
 
 /// What of a device both sides know at any time: its id at the reporter, its hardware address, whether
 /// it is there, and which facts are known of it. Names and addresses are not in it, for a parent keeps
@@ -32,5 +32,26 @@ pub fn trace(device: &Device, facts: &FactVersions) -> Result<Trace, CanonicalEr
 /// # Errors
 /// [`CanonicalError`]: never for these values.
 pub fn state_root(traces: &[Trace]) -> Result<Digest, CanonicalError> {
-    canonical::digest(traces)
+    let mut root = StateRoot::default();
+    traces.iter().try_for_each(|trace| root.add(trace))?;
+    Ok(root.finish())
+}
+
+/// A [`state_root`] that grows with each device, so that nobody needs to hold the traces of all.
+#[derive(Debug, Clone, Default)]
+pub struct StateRoot(ArrayDigest);
+
+impl StateRoot {
+    /// Adds the next device, whose id is higher than those of all before.
+    ///
+    /// # Errors
+    /// [`CanonicalError`]: never for these values.
+    pub fn add(&mut self, trace: &Trace) -> Result<(), CanonicalError> {
+        self.0.add(trace)
+    }
+
+    /// The root of all devices that were added.
+    pub fn finish(self) -> Digest {
+        self.0.finish()
+    }
 }

@@ -7,8 +7,9 @@ use std::time::Duration;
 use super::absorb::{Absorbed, Context, Incoming, Item, Tier, absorb};
 use super::draft::{FactKey, Rows, fact_key};
 use crate::algorithms::discovery::delta::KnownDevice;
+use crate::algorithms::report::cycle::of_cycle;
 use crate::algorithms::report::facts::digest;
-use crate::algorithms::report::items::{of_cycle, root_of, snapshot};
+use crate::algorithms::report::items::{root_of, snapshot};
 use crate::algorithms::report::root::{Trace, trace};
 use crate::domain::address::MacAddr;
 use crate::domain::change::Change;
@@ -280,7 +281,7 @@ impl Local {
         }
         self.learn(seen, now, &mut changes);
         let new = before.len().abs_diff(self.devices.len()) as u64;
-        let items = of_cycle(&cycle(new), None, &before, &changes, Vec::new(), now).unwrap();
+        let items = of_cycle(&cycle(new), None, &before, &changes, now).unwrap();
         for item in items {
             let Change::Stream(StreamChange::Enqueue { body, .. }) = item else { panic!("{item:?}") };
             self.write(Item::Report(serde_json::from_str(&body).unwrap()));

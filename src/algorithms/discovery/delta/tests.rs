@@ -1089,12 +1089,17 @@ mod counters {
             vendors: &scene.vendors,
             readings: &scene.readings,
         };
-        let mut batches = Vec::new();
-        let flow = decide_in_batches(&[], id(1), &seen.collect::<Vec<_>>(), &context, &mut |changes| {
-            let counted = changes.iter().filter(|change| matches!(change, Change::PutCounters(_)));
-            batches.push(counted.count());
+        let (mut batches, mut batch) = (Vec::new(), Batch::default());
+        let counted = |changes: &[Change]| changes.iter().filter(|one| matches!(one, Change::PutCounters(_))).count();
+        let flow = decide_each(&[], id(1), &seen.collect::<Vec<_>>(), &context, &mut |_, changes| {
+            batch.take(changes);
+            if batch.is_full() {
+                batches.push(counted(batch.changes()));
+                batch.clear();
+            }
             ControlFlow::Continue(())
         });
+        batches.push(counted(batch.changes()));
         assert!(flow.is_continue());
         assert_eq!(batches, [3, 2]);
     }
