@@ -162,6 +162,7 @@ impl Site {
             credentials: Vec::new().into(),
             vendors: Arc::clone(&self.vendors),
             report: None,
+            answered: None,
         }
     }
 }

@@ -8,7 +8,7 @@
 //!                                                    └──CycleEnded──► LinkWatch, which follows
 //! ```
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use actix::fut::wrap_future;
 use actix::{
@@ -25,6 +25,7 @@ use crate::algorithms::discovery::credentials::PreparedCredential;
 use crate::algorithms::discovery::vendor::VendorTable;
 use crate::domain::controller::{ControllerId, Region};
 use crate::domain::cycle::{Completeness, CycleReport, TooLong, Trigger};
+use crate::domain::device::DeviceId;
 use crate::domain::number::PolicyVersion;
 use crate::domain::policy::DiscoveryPolicy;
 use crate::domain::subnet::Subnet;
@@ -57,6 +58,25 @@ pub struct DiscoverySettings {
     pub vendors: Arc<VendorTable>,
     /// How cycles are told to the controller above; a controller that is not validated tells nobody.
     pub report: Option<ReportSettings>,
+    /// Where a cycle leaves which devices answered, if somebody wants to know.
+    pub answered: Option<Answered>,
+}
+
+/// The devices that answered in the last cycle that was written. No time tells that: a clock may be set
+/// while a cycle goes on.
+#[derive(Debug, Clone, Default)]
+pub struct Answered(Arc<Mutex<Vec<DeviceId>>>);
+
+impl Answered {
+    /// Takes the devices away, ascending.
+    pub fn take(&self) -> Vec<DeviceId> {
+        // Whoever held it let nothing half done.
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn put(&self, devices: Vec<DeviceId>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = devices;
+    }
 }
 
 /// How cycles are told to the controller above.

@@ -95,6 +95,7 @@ pub fn discovery_settings(config: &Config) -> anyhow::Result<DiscoverySettings> 
         credentials: prepare(&config.security.preferred()),
         vendors: Arc::new(vendors),
         report: None,
+        answered: None,
     })
 }
 

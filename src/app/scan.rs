@@ -8,7 +8,7 @@ use std::time::Duration;
 use actix::System;
 use anyhow::{Context as _, anyhow};
 
-use crate::actors::discovery::{CycleResult, Drain, succeeded};
+use crate::actors::discovery::{Answered, CycleResult, DiscoverySettings, Drain, succeeded};
 use crate::actors::sweeper::Progress;
 use crate::algorithms::discovery::sweep::SweepProgress;
 use crate::app::clock::SystemClock;
@@ -22,6 +22,7 @@ use crate::app::privileges;
 use crate::app::signals::EndSignals;
 use crate::app::ways;
 use crate::domain::cycle::{CycleReport, Trigger};
+use crate::domain::device::{Device, DeviceId};
 use crate::domain::time::Clock;
 use crate::nib::memory::MemoryNib;
 use crate::nib::{NibReader, NibStore};
@@ -58,7 +59,9 @@ pub fn scan(
     show: impl Fn(SweepProgress) + 'static,
 ) -> Result<ScanResult, Failure> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
+    let answered = Answered::default();
     let settings = discovery_settings(config).map_err(Failure::Usage)?;
+    let settings = DiscoverySettings { answered: Some(answered.clone()), ..settings };
     let (carrier, lost) = ways::open(&settings, 0)?;
     lost.iter().for_each(|lost| note(lost));
     let (store, _folder) = store(config, save, &clock)?;
@@ -73,7 +76,8 @@ pub fn scan(
             ended = run(&controller, &mut signals) => ended,
             never = watch(&controller.progress, show) => match never {},
         };
-        let result = result(cycle, reader.as_ref(), save).map(|result| ScanResult { interrupted, ..result });
+        let result =
+            result(cycle, reader.as_ref(), &answered.take(), save).map(|result| ScanResult { interrupted, ..result });
         // The writer closes the file last, and so leaves nothing beside it.
         drop(reader);
         signals.during(controller.stop(DRAIN, None)).await.map_err(Failure::Failed)?;
@@ -100,12 +104,17 @@ async fn run(controller: &LocalController, signals: &mut EndSignals) -> (anyhow:
 }
 
 /// What a cycle that has ended comes to.
-fn result(cycle: anyhow::Result<CycleResult>, reader: &dyn NibReader, save: bool) -> Result<ScanResult, Failure> {
+fn result(
+    cycle: anyhow::Result<CycleResult>,
+    reader: &dyn NibReader,
+    answered: &[DeviceId],
+    save: bool,
+) -> Result<ScanResult, Failure> {
     let report = cycle.map_err(Failure::Failed)?.map_err(Failure::failed)?;
     if !succeeded(&report) {
         return Err(Failure::Failed(failed(&report)));
     }
-    let devices = seen(reader, &report, save).map_err(Failure::Failed)?;
+    let devices = seen(reader, answered, save).map_err(Failure::Failed)?;
     Ok(ScanResult { report, devices, interrupted: None })
 }
 
@@ -135,14 +144,57 @@ fn failed(report: &CycleReport) -> anyhow::Error {
     anyhow!("nothing could be scanned: {}", reason.unwrap_or_else(|| "no protocol worked".to_owned()))
 }
 
-/// The devices that answered in this cycle: those last seen since it began.
-fn seen(reader: &dyn NibReader, report: &CycleReport, saved: bool) -> anyhow::Result<Vec<DeviceView>> {
-    let in_cycle =
-        |device: &crate::domain::device::Device| device.last_seen >= report.started_at && !device.methods.is_empty();
+/// These devices, but for those of which nothing but the hardware address was heard.
+fn seen(reader: &dyn NibReader, answered: &[DeviceId], saved: bool) -> anyhow::Result<Vec<DeviceView>> {
+    let in_cycle = |device: &Device| answered.binary_search(&device.id).is_ok() && !device.methods.is_empty();
     let mut devices = devices(reader, None, in_cycle)?;
     devices.sort_by(|one, other| one.ip_addresses.cmp(&other.ip_addresses));
     if !saved {
         devices.iter_mut().for_each(|device| device.device_id = None);
     }
     Ok(devices)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::change::Change;
+    use crate::domain::device::{DeviceStatus, DeviceType, Version};
+    use crate::domain::protocol::Protocol;
+    use crate::domain::time::Timestamp;
+    use std::net::Ipv4Addr;
+
+    fn device(number: u8, methods: Vec<Protocol>) -> Device {
+        Device {
+            id: DeviceId::from_number(number.into()),
+            mac: None,
+            addresses: vec![Ipv4Addr::new(10, 0, 1, 100 - number)],
+            hostname: None,
+            vendor: None,
+            device_type: DeviceType::Unknown,
+            firmware: None,
+            region: None,
+            local_controller: None,
+            status: DeviceStatus::Active,
+            first_seen: Timestamp::from_millis(0),
+            last_seen: Timestamp::from_millis(0),
+            missed_cycles: 0,
+            methods,
+            rtt: None,
+            version: Version::FIRST,
+        }
+    }
+
+    #[test]
+    fn who_answered_is_shown_by_address_whenever_it_was() {
+        let mut nib = MemoryNib::new();
+        let rows = [(1, vec![Protocol::Arp]), (2, vec![Protocol::Arp]), (3, Vec::new()), (4, vec![Protocol::Icmp])];
+        nib.commit(&rows.map(|(number, methods)| Change::InsertDevice(device(number, methods)))).unwrap();
+        let reader = nib.reader().unwrap();
+        let answered = [1, 3, 4].map(DeviceId::from_number);
+        let shown = |saved| seen(reader.as_ref(), &answered, saved).unwrap();
+        let addresses: Vec<_> = shown(true).into_iter().flat_map(|view| view.ip_addresses).collect();
+        assert_eq!(addresses, [[10, 0, 1, 96], [10, 0, 1, 99]].map(Ipv4Addr::from));
+        assert!(shown(true)[0].device_id.is_some() && shown(false)[0].device_id.is_none());
+    }
 }

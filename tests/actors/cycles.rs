@@ -8,12 +8,12 @@ use std::time::Duration;
 use actix::{Actor, Addr, Context, Handler, ResponseFuture};
 use pdsno::actors::causes;
 use pdsno::actors::discovery::cycle::CycleError;
-use pdsno::actors::discovery::{StartCycle, succeeded};
+use pdsno::actors::discovery::{Answered, DiscoverySettings, Reconfigure, StartCycle, succeeded};
 use pdsno::actors::nib::{Commit, CommitFrom, DeviceTable, LoadDevices, NibActor};
 use pdsno::actors::sweeper::SweepError;
 use pdsno::domain::change::Change;
 use pdsno::domain::cycle::{Completeness, Trigger};
-use pdsno::domain::device::{DeviceStatus, Version};
+use pdsno::domain::device::{DeviceId, DeviceStatus, Version};
 use pdsno::domain::event::EventType;
 use pdsno::domain::time::{Clock, Timestamp};
 use pdsno::nib::memory::MemoryNib;
@@ -21,7 +21,7 @@ use pdsno::nib::{Committed, NibError, NibStore, Row};
 use tokio::time::{Instant, pause};
 
 use crate::carrier::{hosts, locked, script};
-use crate::stage::{RuntimeClock, Stage, memory_nib};
+use crate::stage::{RuntimeClock, Stage, memory_nib, settings};
 
 /// A NIB that answers commits as it is told, and writes them when it is told nothing.
 struct Moody {
@@ -168,7 +168,10 @@ async fn a_clock_that_jumps_by_an_hour_in_a_cycle_changes_no_duration_and_loses_
     let stopwatch = RuntimeClock(Instant::now());
     let clock = Arc::new(WallClock { wall: AtomicI64::new(100 * HOUR), stopwatch });
     let script = script([vec![1, 2]]);
+    let answered = Answered::default();
     let (mut stage, mut gate) = Stage::gated_by(&script, Arc::clone(&clock) as Arc<dyn Clock>);
+    let settings = DiscoverySettings { answered: Some(answered.clone()), ..settings(&script) };
+    stage.discovery.send(Reconfigure(settings)).await.unwrap();
     for (number, jump) in [0, HOUR, -HOUR, -HOUR, HOUR].into_iter().enumerate() {
         stage.discovery.send(StartCycle(Trigger::OnDemand)).await.unwrap().unwrap();
         gate.begun().await;
@@ -181,9 +184,19 @@ async fn a_clock_that_jumps_by_an_hour_in_a_cycle_changes_no_duration_and_loses_
         assert_eq!((report.delta.new, report.delta.unchanged, report.delta.missed), (known.0, known.1, 0));
         let now = clock.now();
         assert!(stage.devices().iter().all(|device| device.last_seen == now && device.missed_cycles == 0));
+        assert_eq!(answered.take(), [1, 2].map(DeviceId::from_number), "whatever the clock says");
     }
+    // Who is silent has not answered, also when the clock says that he was seen later than just now.
+    locked(&script).links.get_mut("eth1").unwrap().hosts = hosts(1, [2]);
+    stage.discovery.send(StartCycle(Trigger::OnDemand)).await.unwrap().unwrap();
+    gate.begun().await;
+    clock.wall.fetch_sub(HOUR, Ordering::SeqCst);
+    gate.open();
+    let report = stage.ended_well().await;
+    assert!(stage.devices().iter().any(|device| device.last_seen >= report.started_at));
+    assert_eq!(answered.take(), [DeviceId::from_number(2)]);
     let discovered = stage.event_types().into_iter().filter(|told| *told == EventType::DeviceDiscovered).count();
-    assert_eq!((discovered, stage.event_types().len()), (2, 2 + 5));
+    assert_eq!((discovered, stage.event_types().len()), (2, 2 + 6));
 }
 
 #[actix::test]

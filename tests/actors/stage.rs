@@ -81,6 +81,7 @@ pub fn settings(script: &Shared) -> DiscoverySettings {
         credentials: Vec::new().into(),
         vendors: Arc::new(VendorTable::builtin()),
         report: None,
+        answered: None,
     }
 }
 

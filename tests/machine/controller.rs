@@ -88,6 +88,7 @@ impl Place {
             credentials: Vec::new().into(),
             vendors: Arc::new(VendorTable::builtin()),
             report: None,
+            answered: None,
         };
         NodeSettings {
             membership: MembershipSettings {

@@ -88,6 +88,7 @@ impl CycleInput {
         report.hosts = seen.iter().filter(|device| !device.methods.is_empty()).count() as u64;
         let seen = Arc::new(Seen { devices: seen, asked: swept.asked });
         let mut attempt = 0;
+        let answered;
         let mut doubtful: Option<(Written, Duration)> = None;
         loop {
             attempt += 1;
@@ -103,6 +104,7 @@ impl CycleInput {
                 && written.row.is_some_and(|row| table.has(row))
             {
                 report = written.report?;
+                answered = written.answered;
                 report.nib_commit_ms = Some(millis(self.clock.elapsed().saturating_sub(begun)));
                 break;
             }
@@ -113,6 +115,7 @@ impl CycleInput {
             match (committed, told.try_recv().ok()) {
                 (Ok(()), Some(written)) => {
                     report = written.report?;
+                    answered = written.answered;
                     report.nib_commit_ms = Some(millis(self.clock.elapsed().saturating_sub(begun)));
                     break;
                 }
@@ -131,6 +134,9 @@ impl CycleInput {
                     return Err(error);
                 }
             }
+        }
+        if let Some(shown) = &self.settings.answered {
+            shown.put(answered);
         }
         self.measure(&mut report);
         Ok(report)

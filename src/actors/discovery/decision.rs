@@ -32,6 +32,8 @@ pub(super) struct Written {
     pub report: Result<CycleReport, CycleError>,
     /// One of the rows that it leaves behind.
     pub row: Option<(DeviceId, Version)>,
+    /// The devices that answered, if somebody wants to know.
+    pub answered: Vec<DeviceId>,
 }
 
 /// Decides what a cycle changes, on the thread that writes it.
@@ -41,11 +43,12 @@ pub(super) struct Decider {
     started: Duration,
     report: CycleReport,
     row: Option<(DeviceId, Version)>,
+    answered: Vec<DeviceId>,
 }
 
 impl Decider {
     pub fn new(settings: DiscoverySettings, clock: Arc<dyn Clock>, started: Duration, report: CycleReport) -> Self {
-        Self { settings, clock, started, report, row: None }
+        Self { settings, clock, started, report, row: None, answered: Vec::new() }
     }
 
     /// Hands over all that the cycle changes; tells what was decided, also when it was broken off.
@@ -75,11 +78,11 @@ impl Decider {
             Ok(ControlFlow::Continue(())) => sink(&events(&self.report, &settings.actor, context.now)),
             Ok(broken) => broken,
             Err(error) => {
-                let written = Written { report: Err(CycleError::Report(error)), row: self.row };
+                let written = Written { report: Err(CycleError::Report(error)), row: self.row, answered: Vec::new() };
                 return (written, ControlFlow::Break(()));
             }
         };
-        (Written { report: Ok(self.report), row: self.row }, flow)
+        (Written { report: Ok(self.report), row: self.row, answered: self.answered }, flow)
     }
 
     /// The changes of the devices, and what the controller above is told of them.
@@ -95,7 +98,8 @@ impl Decider {
             Some(settings) => Some(CycleTelling::new(&self.report, settings.policy_version, context.now)?),
             None => None,
         };
-        let mut batches = Batches { batch: Batch::default(), telling, row: None, unreported: None, sink };
+        let answered = self.settings.answered.as_ref().map(|_| Vec::new());
+        let mut batches = Batches { batch: Batch::default(), telling, row: None, answered, unreported: None, sink };
         let flow = match self.report.completeness {
             // A cycle that failed saw nothing, so nothing that it did not see means anything.
             Completeness::Failed => {
@@ -105,6 +109,7 @@ impl Decider {
             _ => decide_each(known, next, &seen.devices, context, &mut |about, changes| batches.take(about, changes)),
         };
         self.row = batches.row;
+        self.answered = batches.answered.take().unwrap_or_default();
         let flow = match flow {
             ControlFlow::Continue(counts) => {
                 self.decided(counts);
@@ -131,6 +136,8 @@ struct Batches<'a, 's> {
     /// What the controller above is told, if there is one.
     telling: Option<CycleTelling>,
     row: Option<(DeviceId, Version)>,
+    /// Those who answered, if somebody wants to know.
+    answered: Option<Vec<DeviceId>>,
     /// Why it cannot be told.
     unreported: Option<CanonicalError>,
     sink: &'a mut Sink<'s>,
@@ -139,6 +146,9 @@ struct Batches<'a, 's> {
 impl Batches<'_, '_> {
     /// Takes the changes of a device.
     fn take(&mut self, about: About<'_>, changes: &mut Vec<Change>) -> ControlFlow<()> {
+        if let Some(answered) = &mut self.answered {
+            answered.extend(about.answered());
+        }
         self.row = self.row.or_else(|| changes.iter().find_map(row_after));
         let mut items = Vec::new();
         if let Some(telling) = &mut self.telling
