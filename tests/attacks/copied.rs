@@ -33,7 +33,7 @@ async fn neither_is_heard(scene: &Scene, regional: &Machine, copies: [&Machine; 
     let before = Tables::read(regional.reader(), &suspects);
     let seen = view(regional.reader());
     for (number, copy) in copies.into_iter().enumerate() {
-        scene.network.put([10, 0, 1, 20].into(), 20 + u8::try_from(number).unwrap());
+        scene.network.put([10, 0, 1, 20].into(), 20 + u16::try_from(number).unwrap());
         // One that sees that its log is not the one that its parent knows writes nothing any more.
         let _found = copy.try_cycle(scene).await;
         scene.pass(Duration::from_secs(60)).await;

@@ -60,7 +60,7 @@ impl Regions {
 
     /// Another device turns up at the Local Controller, which looks.
     async fn finds(&self, device: u8) {
-        self.scene.network.put([10, 0, 1, 10 * device].into(), device);
+        self.scene.network.put([10, 0, 1, 10 * device].into(), device.into());
         self.local.cycle(&self.scene).await;
     }
 

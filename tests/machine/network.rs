@@ -22,27 +22,27 @@ pub struct Network(Arc<Mutex<Hosts>>);
 
 #[derive(Debug, Default)]
 struct Hosts {
-    there: BTreeMap<Ipv4Addr, u8>,
+    there: BTreeMap<Ipv4Addr, u16>,
     /// How often each device was rewired.
-    revisions: BTreeMap<u8, u32>,
+    revisions: BTreeMap<u16, u32>,
     began: Option<Instant>,
 }
 
 impl Network {
     /// Puts a device with this number at an address, wherever it was before.
-    pub fn put(&self, address: Ipv4Addr, device: u8) {
+    pub fn put(&self, address: Ipv4Addr, device: u16) {
         let mut hosts = self.0.lock().unwrap();
         hosts.there.retain(|_, there| *there != device);
         hosts.there.insert(address, device);
     }
 
     /// Takes a device away.
-    pub fn take(&self, device: u8) {
+    pub fn take(&self, device: u16) {
         self.0.lock().unwrap().there.retain(|_, there| *there != device);
     }
 
     /// Has a device say something else than before.
-    pub fn rewire(&self, device: u8) {
+    pub fn rewire(&self, device: u16) {
         *self.0.lock().unwrap().revisions.entry(device).or_default() += 1;
     }
 }
@@ -50,7 +50,7 @@ impl Network {
 impl Hosts {
     /// What an agent says: two of three devices have one, and one that was rewired is silent now and
     /// then.
-    fn said(&self, device: u8, up: Duration) -> Option<Result<SnmpAnswer, SnmpFailure>> {
+    fn said(&self, device: u16, up: Duration) -> Option<Result<SnmpAnswer, SnmpFailure>> {
         let revision = self.revisions.get(&device).copied().unwrap_or_default();
         match (device % 3, revision % 4) {
             (0, _) => None,
@@ -69,8 +69,9 @@ impl Hosts {
     }
 }
 
-fn mac(device: u8) -> MacAddr {
-    format!("02:00:00:00:00:{device:02x}").parse().unwrap()
+fn mac(device: u16) -> MacAddr {
+    let [high, low] = device.to_be_bytes();
+    MacAddr::new([2, 0, 0, 0, high, low])
 }
 
 impl Sweep for Network {

@@ -48,6 +48,8 @@ struct Seen {
     heads: BTreeSet<(String, u64, String)>,
     /// How often a controller went from one key to the next.
     switches: usize,
+    /// The most batches that one commit was handed over in.
+    most_batches: usize,
     wrong: Vec<String>,
 }
 
@@ -65,6 +67,17 @@ impl Monitor {
         for change in changes {
             seen.look(node, change, &events);
         }
+    }
+
+    /// Looks at how a commit was handed over.
+    pub fn handed_over(&self, batches: usize) {
+        let most = &mut self.0.lock().unwrap().most_batches;
+        *most = batches.max(*most);
+    }
+
+    /// The most batches that one commit was handed over in.
+    pub fn most_batches(&self) -> usize {
+        self.0.lock().unwrap().most_batches
     }
 
     /// What is wrong so far.

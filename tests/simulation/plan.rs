@@ -30,11 +30,13 @@ pub struct Plan {
 pub enum Act {
     /// A device turns up, or moves: its number, the Local Controller that sees it, its last octet.
     Put(u8, usize, u8),
+    /// A Local Controller's whole subnet fills with devices of its own: more than are written at once.
+    Crowd(usize),
     /// A device goes away.
     Take(u8),
     /// What a device's agent says changes.
     Rewire(u8),
-    /// A node ends at one of its next commits, before or after that one.
+    /// A node ends at one of its next commits, before or after that one; a batch counts as one.
     Kill(usize, u64, bool),
     /// A node cannot be reached, and then it can again.
     Part(usize),
@@ -97,6 +99,12 @@ impl Plan {
                 1 => acts.push((when, Act::Kill(above, random.u64(0..5), random.bool()))),
                 _ => {}
             }
+        }
+        // A controller may end in the middle of what it writes about so many.
+        if seed % 3 == 1 {
+            let (local, when) = (random.usize(0..locals), TROUBLE / 4);
+            acts.push((when, Act::Crowd(local)));
+            acts.push((when, Act::Kill(1 + regions.len() + local, random.u64(0..4), random.bool())));
         }
         acts.sort_by_key(|(when, _)| *when);
         Self {

@@ -55,6 +55,8 @@ pub struct History {
     pub heads: Vec<String>,
     /// How often a controller went from one key to the next.
     pub switches: usize,
+    /// The most batches that one commit was handed over in.
+    pub most_batches: usize,
 }
 
 /// Runs a seed.
@@ -132,7 +134,11 @@ impl World {
         for handed in [early, late] {
             verdict::is_verified(self, &handed)?;
         }
-        Ok(History { heads: verdict::heads(self), switches: self.monitor.switches() })
+        Ok(History {
+            heads: verdict::heads(self),
+            switches: self.monitor.switches(),
+            most_batches: self.monitor.most_batches(),
+        })
     }
 
     /// Every controller is let in, from above.
@@ -213,10 +219,16 @@ impl World {
         match act {
             Act::Put(device, local, octet) => {
                 let subnet = u8::try_from(self.plan.local(local)).unwrap();
-                self.network.put(Ipv4Addr::new(10, 0, subnet, octet), device);
+                self.network.put(Ipv4Addr::new(10, 0, subnet, octet), device.into());
             }
-            Act::Take(device) => self.network.take(device),
-            Act::Rewire(device) => self.network.rewire(device),
+            Act::Crowd(local) => {
+                let subnet = u8::try_from(self.plan.local(local)).unwrap();
+                for octet in 1..=254 {
+                    self.network.put(Ipv4Addr::new(10, 0, subnet, octet), u16::from_be_bytes([subnet, octet]));
+                }
+            }
+            Act::Take(device) => self.network.take(device.into()),
+            Act::Rewire(device) => self.network.rewire(device.into()),
             Act::Kill(node, commits, after_it) => {
                 if let Some(running) = &self.machines[node].running {
                     let mut fate = locked(&running.fate);

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use pdsno::domain::change::Change;
 use pdsno::domain::log::Sealer;
 use pdsno::nib::memory::MemoryNib;
-use pdsno::nib::{Committed, NibError, NibReader, NibStore};
+use pdsno::nib::{Committed, NibError, NibReader, NibStore, Source};
 
 use crate::monitor::Monitor;
 
@@ -39,6 +39,28 @@ pub struct MortalNib {
 impl NibStore for MortalNib {
     fn commit_each(&mut self, commits: &[&[Change]]) -> Vec<Result<Committed, NibError>> {
         commits.iter().map(|changes| self.commit_one(changes)).collect()
+    }
+
+    /// A process may end between two batches of devices, too: then nothing of them is there. The events
+    /// of the cycle itself, which come last, are no batch.
+    fn commit_from(&mut self, source: Source) -> Result<Committed, NibError> {
+        let (mut all, mut batches) = (Vec::new(), 0);
+        source.run(&mut |changes| {
+            let mut fate = locked(&self.fate);
+            let is_further = batches > 0 && changes.iter().any(|change| matches!(change, Change::InsertDevice(_)));
+            fate.is_dead |= is_further && fate.ends_in == Some(0);
+            if fate.is_dead {
+                return Err(dead());
+            }
+            if is_further {
+                fate.ends_in = fate.ends_in.map(|left| left - 1);
+            }
+            batches += 1;
+            all.extend_from_slice(changes);
+            Ok(())
+        })?;
+        self.monitor.handed_over(batches);
+        self.commit_one(&all)
     }
 
     fn open_log(&mut self, sealer: Box<dyn Sealer>) -> Result<(), NibError> {

@@ -79,7 +79,7 @@ impl Hierarchy {
     /// All are members, and have said what they have to say to each other.
     pub async fn new() -> Self {
         let mut scene = Scene::new();
-        for device in 1..=6_u8 {
+        for device in 1..=6_u16 {
             scene.network.put(format!("10.0.{}.{device}", 1 + device % 3).parse().unwrap(), device);
         }
         let global = scene.global(Kept::InAFolder).await;
