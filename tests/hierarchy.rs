@@ -10,10 +10,16 @@ mod lab;
 #[path = "program/run.rs"]
 mod program;
 
+#[expect(dead_code, reason = "the fleet also serves the tests of trouble")]
+#[path = "trouble/fleet.rs"]
+mod fleet_before;
+
 #[path = "hierarchy/again.rs"]
 mod again;
 #[path = "hierarchy/corrupt.rs"]
 mod corrupt;
+#[path = "hierarchy/fleet.rs"]
+mod fleet;
 #[path = "hierarchy/signals.rs"]
 mod signals;
 #[path = "hierarchy/site.rs"]
