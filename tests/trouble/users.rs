@@ -17,10 +17,11 @@ fn user(name: &str, privacy: &str) -> String {
     )
 }
 
-/// Starts the agent again, with these lines more in its configuration, or instead of those about its engine.
+/// Starts the agent again, with these lines more in its configuration, or instead of those about its engine,
+/// and without what it noted of itself, which would count against them.
 fn restart(site: &Site, lines: &str) -> Tested {
-    let write = "conf=/run/pdsno-lab/hosts/h1/agent.conf; sed -i '/^[a-z]*Engine/d;/^engineBoots/d' $conf; \
-                 printf '%s\\n' \"$1\" >>$conf";
+    let write = "cd /run/pdsno-lab/hosts/h1; rm -f state/*; \
+                 sed -i '/^[a-z]*Engine/d;/^engineBoots/d' agent.conf; printf '%s\\n' \"$1\" >>agent.conf";
     site.lab.verb(&["snmp-stop", "h1"])?;
     run(site.lab.command("bash").args(["-c", write, "bash", lines]))?.printed()?;
     site.lab.verb(&["snmp-start", "h1"])?;
