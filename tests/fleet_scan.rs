@@ -211,6 +211,20 @@ fn a_fleet_with_faults_is_found_as_it_is() -> Tested {
     compare(&TROUBLE)
 }
 
+/// The kernel keeps 1,024 neighbours by default: a scan that needed its table would lose hosts, and drive
+/// out the neighbours of others.
+#[test]
+fn the_kernels_neighbour_table_stays_as_it_was() -> Tested {
+    let shell = |then: &str| -> Tested<Ran> {
+        let line = format!("{} >/dev/null; {then}; ip -json neighbour show dev lab0", SCAN.join(" "));
+        run(&mut in_front(&["--live", "0.9"], &["bash", "-c", &line]))
+    };
+    assert_eq!(shell("true")?.json()?, json!([]), "after a scan of 900 hosts and 360 agents");
+    let pinged = shell("ping -c 1 -W 1 10.1.0.1 >/dev/null || true")?.json()?;
+    assert_eq!(pinged[0]["dst"], "10.1.0.1", "as it is where the kernel asks");
+    Ok(())
+}
+
 /// A proxy answers ARP for those behind it: all that is seen of their hardware is its own.
 #[test]
 fn hosts_behind_a_proxy_are_one_device_with_it() -> Tested {
