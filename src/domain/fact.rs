@@ -187,6 +187,11 @@ pub struct SnmpReachability {
 }
 
 /// Why there are no facts by SNMP, or not all that were asked for.
+///
+/// They stand, and compare, by how much they tell, the least first: silence, then any word, then how far
+/// a message got with the agent, in the order in which RFC 3414 section 3.2 has it judge one: engine, user,
+/// level, digest, time, encryption. Of an agent that was asked in several ways the greatest is told: which
+/// user it does not know says little where it knows another one, by another password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SnmpFailure {
@@ -197,41 +202,40 @@ pub enum SnmpFailure {
     PortUnreachable,
     /// The reply could not be decoded.
     Malformed,
-    /// The agent answered with an error status.
-    ErrorStatus,
-    /// The agent speaks SNMP v3 and does not know the user.
-    UnknownUser,
-    /// The agent knows the user, and by another password or authentication protocol.
-    WrongPassword,
-    /// The agent could not decrypt what it was asked: another privacy password or protocol.
-    DecryptionError,
-    /// The agent does not have this protection for the user: its authentication or privacy protocol.
-    UnsupportedLevel,
-    /// The agent's clock and ours did not agree, also after ours was set by its own.
-    NotInTimeWindow,
     /// The agent says that its engine has another name than the one it just told.
     UnknownEngine,
+    /// The agent speaks SNMP v3 and does not know the user.
+    UnknownUser,
+    /// The agent told its engine's name and nothing to the user: it discards without a word what it
+    /// cannot authenticate or decrypt. A user that it does not know it would mostly have refused.
+    UserUnanswered,
+    /// The agent does not have this protection for the user: its authentication or privacy protocol.
+    UnsupportedLevel,
+    /// The agent knows the user, and by another password or authentication protocol.
+    WrongPassword,
+    /// The agent's clock and ours did not agree, also after ours was set by its own.
+    NotInTimeWindow,
+    /// The agent could not decrypt what it was asked: another privacy password or protocol.
+    DecryptionError,
     /// The agent does not have the context.
     UnknownContext,
-    /// The agent told its engine's name and nothing to the user: it discards without a word what it
-    /// cannot authenticate or decrypt.
-    UserUnanswered,
+    /// The agent answered with an error status.
+    ErrorStatus,
     /// The agent answered, and to a later question not any more.
     FellSilent,
-    /// A table went backwards or in a circle; what came before is kept.
-    TableLoops,
     /// A table went on for longer than any has rows, or than anybody waits.
     TableTooLong,
+    /// A table went backwards or in a circle; what came before is kept.
+    TableLoops,
 }
 
 named!(SnmpFailure, SnmpFailureError, "SNMP failure",
-    Timeout => "timeout", PortUnreachable => "port_unreachable",
-    Malformed => "malformed", ErrorStatus => "error_status",
-    UnknownUser => "unknown_user", WrongPassword => "wrong_password",
-    DecryptionError => "decryption_error", UnsupportedLevel => "unsupported_level",
-    NotInTimeWindow => "not_in_time_window", UnknownEngine => "unknown_engine",
-    UnknownContext => "unknown_context", UserUnanswered => "user_unanswered",
-    FellSilent => "fell_silent", TableLoops => "table_loops", TableTooLong => "table_too_long");
+    Timeout => "timeout", PortUnreachable => "port_unreachable", Malformed => "malformed",
+    UnknownEngine => "unknown_engine", UnknownUser => "unknown_user", UserUnanswered => "user_unanswered",
+    UnsupportedLevel => "unsupported_level", WrongPassword => "wrong_password",
+    NotInTimeWindow => "not_in_time_window", DecryptionError => "decryption_error",
+    UnknownContext => "unknown_context", ErrorStatus => "error_status",
+    FellSilent => "fell_silent", TableTooLong => "table_too_long", TableLoops => "table_loops");
 
 /// The engine of an agent: as an authenticated answer of SNMP v3 tells it, or the agent's own
 /// `snmpEngine` group (RFC 3411), which is as true as everything else that a community is told.
@@ -339,6 +343,27 @@ pub struct Evidence {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_reason_that_tells_more_is_greater() {
+        use SnmpFailure::{DecryptionError, ErrorStatus, Malformed, NotInTimeWindow, PortUnreachable, Timeout};
+        use SnmpFailure::{UnknownEngine, UnknownUser, UnsupportedLevel, UserUnanswered, WrongPassword};
+        assert!(SnmpFailure::ALL.is_sorted_by(|less, more| less < more));
+        assert!(SnmpFailure::ALL.iter().skip(1).all(|word| *word > Timeout), "any word tells more than silence");
+        for (less, more) in [
+            (PortUnreachable, UnknownEngine),
+            (Malformed, UnknownUser),
+            (UnknownEngine, UnknownUser),
+            (UnknownUser, UserUnanswered),
+            (UserUnanswered, UnsupportedLevel),
+            (UnsupportedLevel, WrongPassword),
+            (WrongPassword, NotInTimeWindow),
+            (NotInTimeWindow, DecryptionError),
+            (DecryptionError, ErrorStatus),
+        ] {
+            assert!(less < more, "{less} {more}");
+        }
+    }
 
     #[test]
     fn a_fact_is_written_with_the_name_of_its_kind_and_read_back() {

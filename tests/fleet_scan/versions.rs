@@ -10,11 +10,8 @@ use crate::options::tests::USERS;
 use crate::program::{Tested, pdsno, run};
 use crate::{SCAN, Seen, all_are_seen, expected_of, has_fault, in_front, seen, truth};
 
-/// The first user of [`USERS`], who is preferred to the others.
-const FIRST: &str = "monitor";
-
 /// All faults of SNMP v3, with the reason that the program has for each when it asks by the user that
-/// the agent should know; none where it copes.
+/// the agent should know, whoever else it asks by; none where it copes.
 const FAULTS: [(&str, Option<&str>); 11] = [
     ("clock_disagrees", Some("not_in_time_window")),
     ("clock_told_wrongly", None),
@@ -49,10 +46,8 @@ fn expected_by_users(host: &Value) -> Seen {
     if speaks("v1") && !speaks("v2c") {
         seen.reason = json!("timeout");
     } else if speaks("v3") && !is_read && !spoilt {
-        let fault = FAULTS.iter().find(|(fault, _)| has_fault(host, fault)).and_then(|(_, reason)| *reason);
-        // Who is refused as the first user is told so, whatever is said to the next.
-        let is_asked_first = agent["engine"]["user"] == FIRST || fault == Some("timeout");
-        seen.reason = json!(if is_asked_first { fault } else { Some("unknown_user") });
+        // What the other users are told, who are nobody to it, tells less.
+        seen.reason = json!(FAULTS.iter().find(|(fault, _)| has_fault(host, fault)).and_then(|(_, reason)| *reason));
     }
     if is_read && speaks("v3") {
         let boots = agent["engine"]["boots"].as_u64().map(|boots| boots + u64::from(has_fault(host, "reboots")));

@@ -129,7 +129,7 @@ fn add_rest(device: &mut DeviceObservation, methods: Vec<Protocol>, rtt: Option<
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Told {
     Nothing,
-    Failure,
+    Failure(SnmpFailure),
     Answer,
     /// An answer of the very station that was seen, by its interface table: not of one for which it
     /// answers ARP.
@@ -140,7 +140,7 @@ impl Told {
     fn by(said: &Result<SnmpAnswer, SnmpFailure>, station: Option<MacAddr>) -> Self {
         let has = |table: &Vec<Interface>| table.iter().any(|interface| interface.mac == station);
         match said {
-            Err(_) => Self::Failure,
+            Err(failure) => Self::Failure(*failure),
             Ok(answer) if station.is_some() && answer.interfaces.as_ref().is_some_and(has) => Self::OwnAnswer,
             Ok(_) => Self::Answer,
         }

@@ -121,6 +121,18 @@ fn a_router_that_is_seen_on_link_and_behind_itself_is_one_device() {
 }
 
 #[test]
+fn of_the_reasons_at_several_addresses_the_one_is_told_that_tells_most() {
+    let at = |address: u8, reason| HostObservation {
+        mac: interface(false, 7).mac,
+        ..routed(address, Some(Err::<SnmpAnswer, _>(reason)))
+    };
+    let reasons = [SnmpFailure::Timeout, SnmpFailure::WrongPassword, SnmpFailure::UnknownUser];
+    let devices = merge((1..).zip(reasons).map(|(address, reason)| at(address, reason)).collect());
+    let said = devices.iter().map(|device| device.snmp.clone()).collect::<Vec<_>>();
+    assert_eq!(said, [Some((Ipv4Addr::new(10, 2, 0, 2), Err(SnmpFailure::WrongPassword)))]);
+}
+
+#[test]
 fn who_answers_arp_for_others_speaks_for_itself_where_its_agent_does() {
     let at = |address: u8, snmp| HostObservation { mac: interface(false, 7).mac, ..routed(address, snmp) };
     let behind = || at(1, Some(Ok(agent(Some("81"), &[1]))));

@@ -144,7 +144,7 @@ pub(super) struct Access {
     /// Nobody answered the question for the engine: users need not be tried.
     engineless: bool,
     corrections: u8,
-    /// Why the most preferred user that got an answer got no better one.
+    /// Why no user got a better answer: what tells most.
     refusal: Option<SnmpFailure>,
     /// Why the agent answers no more, who had answered before.
     last_word: Option<SnmpFailure>,
@@ -309,7 +309,7 @@ impl Access {
                 at + 1
             }
             Stage::User(session) => {
-                self.refusal.get_or_insert(SnmpFailure::UserUnanswered);
+                self.refusal = self.refusal.max(Some(SnmpFailure::UserUnanswered));
                 session.at + 1
             }
             Stage::Nobody => return false,
@@ -332,7 +332,7 @@ impl Access {
             ReportCause::DecryptionError => SnmpFailure::DecryptionError,
             ReportCause::UnavailableContext | ReportCause::UnknownContext => SnmpFailure::UnknownContext,
         };
-        self.refusal.get_or_insert(failure);
+        self.refusal = self.refusal.max(Some(failure));
         let next = match &self.stage {
             Stage::User(session) if !self.settled => session.at + 1,
             _ => {

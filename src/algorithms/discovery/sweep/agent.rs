@@ -375,7 +375,7 @@ impl Conversation {
     /// What the agent told, or why it told nothing. A table that broke off is not told: half of it
     /// would look as if the other half had been unplugged.
     pub fn finish(self) -> Result<SnmpAnswer, SnmpFailure> {
-        let failure = self.access.refusal().or(self.failure);
+        let failure = self.access.refusal().max(self.failure);
         if !self.answered {
             return Err(failure.unwrap_or(SnmpFailure::Timeout));
         }

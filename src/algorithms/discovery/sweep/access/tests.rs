@@ -189,6 +189,25 @@ fn each_refusal_is_told_by_its_reason() {
 }
 
 #[test]
+fn of_all_who_were_refused_the_reason_is_told_that_tells_most() {
+    let right = user("monitor", "correct horse");
+    let agent = Agent::new(right.clone());
+    let stranger = (by_user(user("nobody", "correct horse")), SnmpFailure::UnknownUser);
+    let in_clear = (by_user(User { privacy: None, ..right }), SnmpFailure::UnsupportedLevel);
+    let wrong = (by_user(user("monitor", "battery staple")), SnmpFailure::WrongPassword);
+    let silent = (by_community("private"), SnmpFailure::Timeout);
+    let all = [&stranger, &in_clear, &wrong, &silent];
+    // Whoever of them is tried, and in whatever order.
+    for order in all.iter().flat_map(|first| all.map(|second| [*first, second])) {
+        let credentials = order.map(|(credential, _)| credential.clone());
+        let (access, heard, _) = converse(&credentials, |asked| agent.answer(asked));
+        assert!(!matches!(heard, Heard::Answer(_)));
+        let most = order.iter().map(|(_, reason)| *reason).max();
+        assert_eq!(access.refusal().or(Some(SnmpFailure::Timeout)), most, "{order:?}");
+    }
+}
+
+#[test]
 fn a_clock_that_was_told_wrongly_is_set_by_an_authenticated_report() {
     let agent = Agent::new(user("monitor", "correct horse"));
     let mut turn = 0;
