@@ -18,6 +18,7 @@ mod agent;
 mod cells;
 mod cookie;
 mod counted;
+mod desk;
 mod engine;
 pub mod footprint;
 mod host;
@@ -38,8 +39,8 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use self::access::Desk;
 use self::cookie::Cookie;
+use self::desk::Desk;
 use self::host::{Asked, Host};
 pub use self::kernel::DeliveryError;
 use self::lane::{Lane, Loss, Waiting};
@@ -370,7 +371,7 @@ impl LinkSweep {
                 let Some(host) = self.hosts.get_mut(who as usize) else { continue };
                 let random = self.random.u32(..);
                 if let Some(talk) = &mut host.talk
-                    && talk.silent(&mut self.desk, random)
+                    && talk.silent(&self.desk, random)
                 {
                     self.talks.push_back(Probe::Snmp { host: who, question: talk.question(), attempt: 0, packet: 0 });
                 } else {

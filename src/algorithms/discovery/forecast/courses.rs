@@ -65,9 +65,13 @@ pub(super) fn courses(addresses: usize, first: First, settings: &SweepSettings) 
     let each = addresses as u64;
     let lengths = Lengths::of(Arc::clone(&settings.credentials), settings.wanted(), ASSUMED_ROWS);
     let questions: Vec<u64> = lengths.first_questions.iter().flatten().map(|frame| on_wire(*frame)).collect();
-    let longest = questions.iter().copied().max().unwrap_or(0);
+    let rounds = || lengths.first_questions.iter();
+    let heaviest = Traffic {
+        packets: rounds().map(Vec::len).max().unwrap_or(0) as u64,
+        octets: rounds().map(|round| round.iter().map(|frame| on_wire(*frame)).sum()).max().unwrap_or(0),
+    };
     let first_attempts = Traffic { packets: questions.len() as u64, octets: questions.iter().sum() }
-        .and(Traffic::of(lengths.corrections, longest));
+        .and(heaviest.times(lengths.corrections));
     let table = Traffic::of(lengths.further_questions, on_wire(lengths.further_question));
     let (rate, held_up) = (settings.probing.rate, first.held_up());
 

@@ -10,14 +10,16 @@
 //!        │                     │ silence                │
 //!     answer                   └──► the next community  └─ answer
 //! ```
+//!
+//! What was left for silence may be answered yet, while the next one is being asked: an answer is taken, and
+//! an engine that tells its name late is asked by the user for whom it was to tell it.
 
-use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::desk::Desk;
 use super::engine::EngineClock;
-use crate::algorithms::discovery::credentials::{PreparedAccess, PreparedCredential, PreparedUser};
 use crate::domain::engine::EngineId;
 use crate::domain::fact::{SnmpEngine, SnmpFailure};
 use crate::wire::snmp;
@@ -27,6 +29,10 @@ use crate::wire::usm::message::{Head, Level, MessageError, Protection, ScopedPdu
 use crate::wire::usm::report::ReportCause;
 use crate::wire::usm::security::SecurityParameters;
 
+mod rounds;
+
+pub(super) use self::rounds::rounds;
+
 /// Communities that are tried at once: their request ids differ in their low bits.
 pub(super) const MOST_AT_ONCE: u32 = 16;
 
@@ -34,68 +40,9 @@ pub(super) const MOST_AT_ONCE: u32 = 16;
 /// told with each request, and an agent answers with fewer rows or with `tooBig`.
 const LONGEST_ANSWER: u32 = 1_472;
 
-/// How often an agent may tell that our notion of its clock or of its name is wrong.
+/// How often an agent may tell that our notion of its clock or of its name is wrong, or make us go back to what
+/// was left: each time something is asked again.
 pub(super) const MOST_CORRECTIONS: u8 = 3;
-
-/// What all conversations of a sweep use together.
-pub(super) struct Desk {
-    pub credentials: Arc<[PreparedCredential]>,
-    /// Keys by credential and engine: a router's many addresses are one engine.
-    keys: BTreeMap<(u16, EngineId), Arc<LocalKeys>>,
-    /// Of the next encrypted message: each is used once (RFC 3826 section 3.1.2.1).
-    salt: u64,
-}
-
-impl Desk {
-    /// Engines whose keys are kept; those beyond are localised again when they are met again.
-    const MOST_KEYS: usize = 4_096;
-
-    pub fn new(credentials: Arc<[PreparedCredential]>, first_salt: u64) -> Self {
-        Self { credentials, keys: BTreeMap::new(), salt: first_salt }
-    }
-
-    /// The numbers of the credentials for an address, the preferred first.
-    pub fn tries(&self, address: Ipv4Addr) -> Vec<u16> {
-        (0_u16..)
-            .zip(self.credentials.iter())
-            .filter(|(_, one)| one.covers(address))
-            .map(|(number, _)| number)
-            .collect()
-    }
-
-    fn access(&self, number: u16) -> Option<&PreparedAccess> {
-        self.credentials.get(usize::from(number)).map(|credential| &credential.access)
-    }
-
-    fn user(&self, number: u16) -> Option<&PreparedUser> {
-        match self.access(number)? {
-            PreparedAccess::User(user) => Some(user),
-            PreparedAccess::Community(_) => None,
-        }
-    }
-
-    fn keys(&mut self, number: u16, engine: &EngineId) -> Option<Arc<LocalKeys>> {
-        if let Some(keys) = self.keys.get(&(number, engine.clone())) {
-            return Some(Arc::clone(keys));
-        }
-        let keys = Arc::new(self.user(number)?.keys.localise(engine));
-        if self.keys.len() < Self::MOST_KEYS {
-            self.keys.insert((number, engine.clone()), Arc::clone(&keys));
-        }
-        Some(keys)
-    }
-
-    fn salt(&mut self) -> u64 {
-        self.salt = self.salt.wrapping_add(1);
-        self.salt
-    }
-}
-
-impl std::fmt::Debug for Desk {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Desk").field("credentials", &self.credentials).field("keys", &self.keys.len()).finish()
-    }
-}
 
 /// What is being tried.
 #[derive(Debug)]
@@ -115,7 +62,8 @@ enum Stage {
 struct Session {
     at: usize,
     engine: EngineId,
-    keys: Arc<LocalKeys>,
+    /// Made when the first message is to be written.
+    keys: Option<Arc<LocalKeys>>,
 }
 
 /// What a datagram was.
@@ -125,6 +73,9 @@ pub(super) enum Heard {
     Answer(Pdu),
     /// The reason to ask the present question again, otherwise.
     Again,
+    /// A late word on what had been left for silence, which it is gone on with: the answer, or the reason to
+    /// ask the present question again.
+    Late(Option<Pdu>),
     /// The agent's last word: nothing is left to try.
     Refused,
     /// It answers nothing that is being asked.
@@ -138,6 +89,10 @@ pub(super) enum Heard {
 pub(super) struct Access {
     tries: Vec<u16>,
     stage: Stage,
+    /// What was left for silence, with the first id of each question.
+    left: Vec<(Stage, u32)>,
+    /// The places among the tries that came to nothing.
+    failed: BTreeSet<usize>,
     /// An answer came: this is the right one.
     settled: bool,
     engine: Option<(EngineId, EngineClock)>,
@@ -151,10 +106,12 @@ pub(super) struct Access {
 }
 
 impl Access {
-    pub fn new(tries: Vec<u16>, desk: &mut Desk) -> Self {
+    pub fn new(tries: Vec<u16>, desk: &Desk) -> Self {
         let mut access = Self {
             tries,
             stage: Stage::Nobody,
+            left: Vec::new(),
+            failed: BTreeSet::new(),
             settled: false,
             engine: None,
             engineless: false,
@@ -162,7 +119,7 @@ impl Access {
             refusal: None,
             last_word: None,
         };
-        access.advance(0, desk);
+        access.advance(desk);
         access
     }
 
@@ -174,6 +131,11 @@ impl Access {
     /// Why an agent that had answered refused to go on.
     pub fn last_word(&self) -> Option<SnmpFailure> {
         self.last_word
+    }
+
+    /// Whether a word may still come on what was left.
+    pub fn may_be_answered_late(&self) -> bool {
+        !self.settled && !self.left.is_empty()
     }
 
     /// The engine, once an authenticated answer came from it.
@@ -190,12 +152,20 @@ impl Access {
         }
     }
 
+    /// Makes the keys that the next packet needs.
+    fn prepare(&mut self, desk: &mut Desk) {
+        if let Stage::User(Session { at, engine, keys: keys @ None }) = &mut self.stage {
+            *keys = self.tries.get(*at).and_then(|number| desk.keys(*number, engine));
+        }
+    }
+
     /// Writes one of the packets of an attempt, counted from 0, at a question with the ids from `base` on.
-    pub fn write(&self, packet: u32, base: u32, pdu: Pdu, desk: &mut Desk, now: Duration, out: &mut Vec<u8>) {
+    pub fn write(&mut self, packet: u32, base: u32, pdu: Pdu, desk: &mut Desk, now: Duration, out: &mut Vec<u8>) {
+        self.prepare(desk);
         match &self.stage {
             Stage::Communities { from, .. } => {
                 let number = self.tries.get(from + packet as usize);
-                if let Some(PreparedAccess::Community(community)) = number.and_then(|number| desk.access(*number)) {
+                if let Some(community) = number.and_then(|number| desk.community(*number)) {
                     snmp::encode(out, community.as_bytes(), &Pdu { request_id: base + packet, ..pdu });
                 }
             }
@@ -205,24 +175,65 @@ impl Access {
                     ScopedPdu { context_engine: Vec::new(), context_name: Vec::new(), pdu: Pdu::get(base, &[]) };
                 encode(out, &head, &scoped, Protection::Plain);
             }
-            Stage::User(session) => {
+            Stage::User(Session { at, engine, keys }) => {
                 let salt = desk.salt();
-                let user = self.tries.get(session.at).and_then(|number| desk.user(*number));
-                let (Some(user), Some((_, clock))) = (user, &self.engine) else { return };
-                let engine = session.engine.as_bytes().to_vec();
+                let user = self.tries.get(*at).and_then(|number| desk.user(*number));
+                let (Some(user), Some(keys), Some((_, clock))) = (user, keys, &self.engine) else { return };
+                let engine = engine.as_bytes().to_vec();
                 let (boots, time) = clock.at(now);
                 let name = user.name.as_str().as_bytes().to_vec();
                 let head = head(base, SecurityParameters { engine: engine.clone(), boots, time, user: name });
                 let context_name = user.context.as_str().as_bytes().to_vec();
                 let scoped = ScopedPdu { context_engine: engine, context_name, pdu: Pdu { request_id: base, ..pdu } };
-                encode(out, &head, &scoped, Protection::best(&session.keys, salt));
+                encode(out, &head, &scoped, Protection::best(keys, salt));
             }
             Stage::Nobody => {}
         }
     }
 
     /// Takes a datagram that came while the question with the ids from `base` on was open.
-    pub fn hear(&mut self, datagram: &[u8], base: u32, desk: &mut Desk, now: Duration) -> Heard {
+    pub fn hear(&mut self, datagram: &[u8], base: u32, desk: &Desk, now: Duration) -> Heard {
+        match self.hear_stage(datagram, base, now) {
+            Heard::Refused if !self.settled => {
+                self.fail();
+                if self.advance(desk) {
+                    return Heard::Again;
+                }
+                self.stage = Stage::Nobody;
+                Heard::Refused
+            }
+            Heard::Stray if !self.settled => self.hear_late(datagram, now),
+            heard => heard,
+        }
+    }
+
+    /// Takes a datagram that is about nothing that is being asked.
+    fn hear_late(&mut self, datagram: &[u8], now: Duration) -> Heard {
+        let id = match Sealed::read(datagram) {
+            Ok(sealed) => Some(sealed.head().id),
+            Err(_) => snmp::decode_response(datagram).ok().map(|message| message.pdu.request_id),
+        };
+        let asked = |base: u32| id.is_some_and(|id| id.wrapping_sub(base) < MOST_AT_ONCE);
+        let Some(place) = self.left.iter().position(|(_, base)| asked(*base)) else { return Heard::Stray };
+        let (stage, base) = self.left.swap_remove(place);
+        let present = std::mem::replace(&mut self.stage, stage);
+        match self.hear_stage(datagram, base, now) {
+            Heard::Answer(answer) => Heard::Late(Some(answer)),
+            // The present question is cut short, and may have to be asked again.
+            Heard::Again if self.corrects() => Heard::Late(None),
+            Heard::Refused => {
+                self.stage = present;
+                Heard::Stray
+            }
+            Heard::Again | Heard::Late(_) | Heard::Stray | Heard::Unreadable => {
+                self.left.push((std::mem::replace(&mut self.stage, present), base));
+                Heard::Stray
+            }
+        }
+    }
+
+    /// What a datagram says to what is asked in the present stage.
+    fn hear_stage(&mut self, datagram: &[u8], base: u32, now: Duration) -> Heard {
         match self.stage {
             Stage::Communities { from, .. } => match snmp::decode_response(datagram) {
                 Ok(message) if (base..base + self.packets()).contains(&message.pdu.request_id) => {
@@ -237,7 +248,7 @@ impl Access {
                 Err(_) => Heard::Unreadable,
             },
             Stage::Discovery { .. } | Stage::User(_) => match Sealed::read(datagram) {
-                Ok(sealed) if sealed.head().id == base => self.hear_sealed(&sealed, base, desk, now),
+                Ok(sealed) if sealed.head().id == base => self.hear_sealed(&sealed, base, now),
                 // The answer of another question, or a late one to a community.
                 Ok(_) | Err(MessageError::Version(_)) => Heard::Stray,
                 Err(_) => Heard::Unreadable,
@@ -246,48 +257,47 @@ impl Access {
         }
     }
 
-    fn hear_sealed(&mut self, sealed: &Sealed<'_>, base: u32, desk: &mut Desk, now: Duration) -> Heard {
+    fn hear_sealed(&mut self, sealed: &Sealed<'_>, base: u32, now: Duration) -> Heard {
         let security = &sealed.head().security;
         let Stage::User(session) = &self.stage else {
             let Stage::Discovery { at } = self.stage else { return Heard::Stray };
             // Whoever answers to no name at all tells his own (RFC 3414 section 3.2 step 3).
             let reports = sealed.open(None).is_ok_and(|scoped| scoped.pdu.kind == PduKind::Report);
             return match security.engine_id().filter(|_| reports) {
-                Some(engine) => {
-                    self.engine = Some((engine, EngineClock::hearsay(security, now)));
-                    self.begin(at, desk)
-                }
+                Some(engine) => self.begin(at, engine, security, now),
                 None => Heard::Stray,
             };
         };
-        let needed = if session.keys.privacy.is_some() { Level::Private } else { Level::Authentic };
-        let Ok(scoped) = sealed.open(Some(&session.keys)) else { return Heard::Stray };
+        let (at, Some(keys)) = (session.at, session.keys.clone()) else { return Heard::Stray };
+        let needed = if keys.privacy.is_some() { Level::Private } else { Level::Authentic };
+        let Ok(scoped) = sealed.open(Some(&keys)) else { return Heard::Stray };
         let cause = ReportCause::of(&scoped.pdu);
         if sealed.level() == Level::Plain {
             // Not believed but for what it says about itself: that this user gets no further here.
-            return match (cause, security.engine_id()) {
-                (Some(ReportCause::UnknownEngine), Some(engine)) if engine != session.engine && self.corrects() => {
-                    let Stage::User(Session { at, .. }) = self.stage else { return Heard::Stray };
-                    self.engine = Some((engine, EngineClock::hearsay(security, now)));
-                    self.begin(at, desk)
+            let other = security.engine_id().filter(|engine| *engine != session.engine);
+            return match (cause, other) {
+                (Some(ReportCause::UnknownEngine), Some(engine)) if self.corrects() => {
+                    self.begin(at, engine, security, now)
                 }
-                (Some(cause), _) => self.refuse(cause, desk),
+                (Some(cause), _) => self.refuse(cause),
                 (None, _) => Heard::Stray,
             };
         }
         if security.engine != session.engine.as_bytes() {
             return Heard::Stray;
         }
-        let Some((_, clock)) = &mut self.engine else { return Heard::Stray };
+        // Late word of a name that it has given up is none.
+        let clock = self.engine.as_mut().filter(|(engine, _)| security.engine == engine.as_bytes());
+        let Some((_, clock)) = clock else { return Heard::Stray };
         match cause {
             Some(ReportCause::NotInTimeWindow) => {
                 if clock.set(security, now) && self.corrects() {
                     Heard::Again
                 } else {
-                    self.refuse(ReportCause::NotInTimeWindow, desk)
+                    self.refuse(ReportCause::NotInTimeWindow)
                 }
             }
-            Some(cause) => self.refuse(cause, desk),
+            Some(cause) => self.refuse(cause),
             None if scoped.pdu.kind != PduKind::Response || sealed.level() < needed => Heard::Stray,
             None if scoped.pdu.request_id != base || !clock.admits(security, now) => Heard::Stray,
             None => {
@@ -297,24 +307,37 @@ impl Access {
         }
     }
 
-    /// Nobody answered the last attempt: whether there is another credential to try.
-    pub fn silence(&mut self, desk: &mut Desk) -> bool {
-        if self.settled {
+    /// Nobody answered the last attempt at the question with the ids from `base` on: whether there is another
+    /// credential to try.
+    pub fn silence(&mut self, base: u32, desk: &Desk) -> bool {
+        if self.settled || matches!(self.stage, Stage::Nobody) {
             return false;
         }
-        let next = match &self.stage {
-            Stage::Communities { to, .. } => *to,
-            Stage::Discovery { at } => {
-                self.engineless = true;
-                at + 1
-            }
+        if matches!(self.stage, Stage::User(_)) {
+            self.refusal = self.refusal.max(Some(SnmpFailure::UserUnanswered));
+        }
+        self.fail();
+        let stage = std::mem::replace(&mut self.stage, Stage::Nobody);
+        let goes_on = self.advance(desk);
+        if goes_on {
+            self.left.push((stage, base));
+        } else {
+            // Its answer may still come.
+            self.stage = stage;
+        }
+        goes_on
+    }
+
+    /// What is being tried came to nothing.
+    fn fail(&mut self) {
+        match &self.stage {
+            Stage::Communities { from, to } => self.failed.extend(*from..*to),
+            Stage::Discovery { .. } => self.engineless = true,
             Stage::User(session) => {
-                self.refusal = self.refusal.max(Some(SnmpFailure::UserUnanswered));
-                session.at + 1
+                self.failed.insert(session.at);
             }
-            Stage::Nobody => return false,
-        };
-        self.advance(next, desk)
+            Stage::Nobody => {}
+        }
     }
 
     fn corrects(&mut self) -> bool {
@@ -322,7 +345,7 @@ impl Access {
         self.corrections <= MOST_CORRECTIONS
     }
 
-    fn refuse(&mut self, cause: ReportCause, desk: &mut Desk) -> Heard {
+    fn refuse(&mut self, cause: ReportCause) -> Heard {
         let failure = match cause {
             ReportCause::UnsupportedLevel => SnmpFailure::UnsupportedLevel,
             ReportCause::NotInTimeWindow => SnmpFailure::NotInTimeWindow,
@@ -333,73 +356,36 @@ impl Access {
             ReportCause::UnavailableContext | ReportCause::UnknownContext => SnmpFailure::UnknownContext,
         };
         self.refusal = self.refusal.max(Some(failure));
-        let next = match &self.stage {
-            Stage::User(session) if !self.settled => session.at + 1,
-            _ => {
-                self.last_word = Some(failure);
-                return Heard::Refused;
-            }
-        };
-        if self.advance(next, desk) { Heard::Again } else { Heard::Refused }
+        if self.settled {
+            self.last_word = Some(failure);
+        }
+        Heard::Refused
     }
 
-    /// Goes on to the next try from a place on; stays where it is when there is none, for the answer
-    /// may still come.
-    fn advance(&mut self, from: usize, desk: &mut Desk) -> bool {
+    /// Goes on to the most preferred try that has not failed; `false` when there is none.
+    fn advance(&mut self, desk: &Desk) -> bool {
         let is_user = |place: &usize| self.tries.get(*place).is_some_and(|number| desk.user(*number).is_some());
-        let Some(at) = (from..self.tries.len()).find(|place| !(self.engineless && is_user(place))) else {
-            return false;
-        };
-        if is_user(&at) {
-            if self.engine.is_some() {
-                self.begin(at, desk);
-            } else {
-                self.stage = Stage::Discovery { at };
+        let is_over = |place: &usize| self.failed.contains(place) || (self.engineless && is_user(place));
+        let places = 0..self.tries.len();
+        let Some(at) = places.clone().find(|place| !is_over(place)) else { return false };
+        self.stage = match &self.engine {
+            Some((engine, _)) if is_user(&at) => Stage::User(Session { at, engine: engine.clone(), keys: None }),
+            None if is_user(&at) => Stage::Discovery { at },
+            _ => {
+                let run = places.skip(at).take_while(|place| !is_over(place) && !is_user(place));
+                Stage::Communities { from: at, to: at + run.take(MOST_AT_ONCE as usize).count() }
             }
-        } else {
-            let run = (at..self.tries.len()).take_while(|place| !is_user(place)).take(MOST_AT_ONCE as usize).count();
-            self.stage = Stage::Communities { from: at, to: at + run };
-        }
+        };
         true
     }
 
-    /// Tries the user at a place with the engine that is known.
-    fn begin(&mut self, at: usize, desk: &mut Desk) -> Heard {
-        let engine = self.engine.as_ref().map(|(engine, _)| engine.clone());
-        let number = self.tries.get(at).copied();
-        let keys = engine.as_ref().zip(number).and_then(|(engine, number)| desk.keys(number, engine));
-        let (Some(engine), Some(keys)) = (engine, keys) else { return Heard::Stray };
-        self.stage = Stage::User(Session { at, engine, keys });
+    /// Tries the user at a place with an engine that has just told its name.
+    fn begin(&mut self, at: usize, engine: EngineId, security: &SecurityParameters, now: Duration) -> Heard {
+        self.engineless = false;
+        self.engine = Some((engine.clone(), EngineClock::hearsay(security, now)));
+        self.stage = Stage::User(Session { at, engine, keys: None });
         Heard::Again
     }
-}
-
-/// The messages of one attempt in each round that an agent can put us through, which answers to no
-/// credential: how long they are is known before anybody is asked.
-pub(super) fn rounds(desk: &mut Desk, pdu: &Pdu) -> Vec<Vec<Vec<u8>>> {
-    let tries = (0_u16..).zip(desk.credentials.iter()).map(|(number, _)| number).collect();
-    let mut access = Access::new(tries, desk);
-    let mut rounds = Vec::new();
-    while !matches!(access.stage, Stage::Nobody) {
-        let message = |packet| {
-            let mut message = Vec::new();
-            access.write(packet, MOST_AT_ONCE, pdu.clone(), desk, Duration::ZERO, &mut message);
-            message
-        };
-        rounds.push((0..access.packets()).map(message).collect());
-        let goes_on = match access.stage {
-            Stage::Discovery { at } => {
-                let clock = EngineClock::hearsay(&SecurityParameters::default(), Duration::ZERO);
-                access.engine = Some((EngineId::longest(), clock));
-                access.begin(at, desk) == Heard::Again
-            }
-            _ => access.silence(desk),
-        };
-        if !goes_on {
-            break;
-        }
-    }
-    rounds
 }
 
 fn head(id: u32, security: SecurityParameters) -> Head {
@@ -407,4 +393,4 @@ fn head(id: u32, security: SecurityParameters) -> Head {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

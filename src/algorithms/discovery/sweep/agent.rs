@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::Wanted;
-use super::access::{Access, Desk, Heard, MOST_AT_ONCE};
+use super::access::{Access, Heard, MOST_AT_ONCE};
 use super::cells::{MOST_TEXT, cell, number, octets, station, text};
 use super::counted::{self, Counted, NARROW, WIDE, WIDE_ROWS_AT_ONCE};
+use super::desk::Desk;
 use super::neighbours::{CACHE, Cached, LOCAL_PORTS, LocalPort, MOST_NEIGHBOURS, REMOTES, Remote, of_cdp, of_lldp};
 use super::table::{Columns, Index, Table};
 use crate::algorithms::discovery::observation::{CountersAnswer, SnmpAnswer};
@@ -134,6 +135,11 @@ impl Conversation {
         self.access.packets()
     }
 
+    /// Whether a word may still come on what was asked in vain.
+    pub fn may_be_answered_late(&self) -> bool {
+        self.access.may_be_answered_late()
+    }
+
     /// Writes one of the packets of an attempt, counted from 0.
     pub fn encode(&mut self, packet: u32, desk: &mut Desk, now: Duration, out: &mut Vec<u8>) {
         self.began.get_or_insert(now);
@@ -160,17 +166,17 @@ impl Conversation {
 
     /// What a datagram from the agent is; an answer is for [`Conversation::take`]. `random` numbers
     /// the question when it is asked again.
-    pub fn hear(&mut self, datagram: &[u8], desk: &mut Desk, random: u32, now: Duration) -> Heard {
+    pub fn hear(&mut self, datagram: &[u8], desk: &Desk, random: u32, now: Duration) -> Heard {
         let heard = self.access.hear(datagram, self.base, desk, now);
-        if heard == Heard::Again {
+        if matches!(heard, Heard::Again | Heard::Late(None)) {
             self.base = base(random);
         }
         heard
     }
 
     /// Notes that the last attempt was not answered; whether there is another way to ask.
-    pub fn silent(&mut self, desk: &mut Desk, random: u32) -> bool {
-        let goes_on = self.access.silence(desk);
+    pub fn silent(&mut self, desk: &Desk, random: u32) -> bool {
+        let goes_on = self.access.silence(self.base, desk);
         if goes_on {
             self.base = base(random);
         }

@@ -5,9 +5,10 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::access::{self, Desk, MOST_CORRECTIONS};
+use super::access::{self, MOST_CORRECTIONS};
 use super::agent::{self, Conversation};
 use super::cookie::Cookie;
+use super::desk::Desk;
 use super::host::Host;
 use super::lane::{Loss, Waiting};
 use super::targets::Target;
@@ -35,7 +36,8 @@ pub struct Lengths {
     pub further_question: usize,
     /// How many of these are asked for all tables.
     pub further_questions: u64,
-    /// How often the first question is asked again because an agent tells what its engine is.
+    /// How often the first question is asked again, as in one of the rounds, because an agent tells what its
+    /// engine is.
     pub corrections: u64,
 }
 

@@ -150,7 +150,7 @@ impl LinkSweep {
             self.talks.push_back(Probe::Echo { host: place, attempt: 0 });
         }
         if talks {
-            let access = Access::new(tries, &mut self.desk);
+            let access = Access::new(tries, &self.desk);
             let talk = Conversation::new(self.random.u32(..), access, self.settings.wanted());
             self.snmp.open += 1;
             self.talks.push_back(Probe::Snmp { host: place, question: talk.question(), attempt: 0, packet: 0 });
@@ -210,12 +210,14 @@ impl LinkSweep {
             self.snmp.stats.duplicates += u64::from(counted);
             return;
         }
-        match talk.hear(payload, &mut self.desk, self.random.u32(..), now) {
-            Heard::Answer(response) => self.told(now, place, Some(&response)),
-            Heard::Again => self.told(now, place, None),
+        match talk.hear(payload, &self.desk, self.random.u32(..), now) {
+            Heard::Answer(response) => self.told(now, place, Some(&response), false),
+            Heard::Again => self.told(now, place, None, false),
+            Heard::Late(response) => self.told(now, place, response.as_ref(), true),
             Heard::Refused => {
-                self.heard(now, place);
-                self.ended(place);
+                let may_be_answered_late = talk.may_be_answered_late();
+                self.heard(now, place, false);
+                self.ended(place, if may_be_answered_late { Asked::GivenUp } else { Asked::Answered });
             }
             Heard::Stray => self.snmp.stats.duplicates += u64::from(counted),
             Heard::Unreadable => {
@@ -236,33 +238,32 @@ impl LinkSweep {
         }
     }
 
-    /// Counts an answer to the present question.
-    fn heard(&mut self, now: Duration, place: u32) {
+    /// Counts a usable word: on the present question, or `late`, on one that was left.
+    fn heard(&mut self, now: Duration, place: u32, late: bool) {
         let Some(host) = self.hosts.get_mut(place as usize) else { return };
         let (attempt, left) = host.snmp_sent;
-        self.snmp.answered((attempt == 0).then_some(left), now);
-        if host.talking == Asked::GivenUp {
-            self.snmp.stats.late += 1;
-            self.snmp.open += 1;
-        }
+        self.snmp.answered((attempt == 0 && !late).then_some(left), now);
+        let given_up = host.talking == Asked::GivenUp;
+        self.snmp.stats.late += u64::from(late || given_up);
+        self.snmp.open += usize::from(given_up);
         host.talking = Asked::Open;
     }
 
-    fn ended(&mut self, place: u32) {
-        self.hosts.get_mut(place as usize).into_iter().for_each(|host| host.talking = Asked::Answered);
+    fn ended(&mut self, place: u32, talking: Asked) {
+        self.hosts.get_mut(place as usize).into_iter().for_each(|host| host.talking = talking);
         self.snmp.open -= 1;
     }
 
     /// The agent answered, or said how the question is to be asked.
-    fn told(&mut self, now: Duration, place: u32, response: Option<&Pdu>) {
-        self.heard(now, place);
+    fn told(&mut self, now: Duration, place: u32, response: Option<&Pdu>, late: bool) {
+        self.heard(now, place, late);
         let random = self.random.u32(..);
         let Some(talk) = self.hosts.get_mut(place as usize).and_then(|host| host.talk.as_mut()) else { return };
         let progress = response.map_or(Progress::Ask, |response| talk.take(response, random, now));
         let question = talk.question();
         match progress {
             Progress::Ask => self.talks.push_back(Probe::Snmp { host: place, question, attempt: 0, packet: 0 }),
-            Progress::Finished => self.ended(place),
+            Progress::Finished => self.ended(place, Asked::Answered),
         }
     }
 

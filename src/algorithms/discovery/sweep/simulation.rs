@@ -22,7 +22,11 @@ use crate::domain::link::Link;
 use crate::domain::policy::Probing;
 use crate::domain::protocol::Protocol;
 use crate::domain::secret::Community;
-use crate::wire::arp;
+use crate::wire::ipv4::Heading;
+use crate::wire::udp::Datagram;
+use crate::wire::{arp, udp};
+
+mod users;
 
 const OWN: MacAddr = MacAddr::new([2, 0, 0, 0, 0, 0xfe]);
 const MS: fn(u64) -> Duration = Duration::from_millis;
@@ -65,11 +69,15 @@ struct SimulatedLink {
     asked: BTreeMap<(Ipv4Addr, u8, Vec<u8>), u8>,
     under_way: BinaryHeap<Reverse<(Duration, usize, Vec<u8>)>>,
     count: usize,
+    /// Agents that say themselves what they answer, and how long that takes.
+    agents: BTreeMap<Ipv4Addr, Speaker>,
 }
+
+type Speaker = Box<dyn FnMut(&[u8]) -> Option<(Duration, Vec<u8>)>>;
 
 impl SimulatedLink {
     fn new(hosts: BTreeMap<Ipv4Addr, SimulatedHost>, faults: Faults) -> Self {
-        Self { hosts, faults, asked: BTreeMap::new(), under_way: BinaryHeap::new(), count: 0 }
+        Self { hosts, faults, asked: BTreeMap::new(), under_way: BinaryHeap::new(), count: 0, agents: BTreeMap::new() }
     }
 
     fn carry(&mut self, now: Duration, frame: &[u8]) {
@@ -84,6 +92,15 @@ impl SimulatedLink {
             return;
         }
         if self.faults.chance.as_mut().is_some_and(|chance| chance.f64() < 0.1) {
+            return;
+        }
+        if kind == 17
+            && let Some(speak) = self.agents.get_mut(&to)
+        {
+            if let Some((after, said)) = speak(&frame[42..]) {
+                self.count += 1;
+                self.under_way.push(Reverse((now + after, self.count, datagram(to, &host, &said))));
+            }
             return;
         }
         let Some(mut answer) = answer(frame, kind, &host) else { return };
@@ -157,6 +174,19 @@ fn answer(frame: &[u8], kind: u8, host: &SimulatedHost) -> Option<Vec<u8>> {
         Agent::None => Some(port_unreachable(frame, host)),
         _ => None,
     }
+}
+
+fn datagram(from: Ipv4Addr, host: &SimulatedHost, payload: &[u8]) -> Vec<u8> {
+    let heading = Heading {
+        source_mac: host.mac,
+        source: from,
+        destination_mac: OWN,
+        destination: [10, 0, 1, 250].into(),
+        identification: 0,
+    };
+    let mut frame = Vec::new();
+    udp::encode(&mut frame, &heading, &Datagram { source_port: 161, destination_port: 40_000, payload }).unwrap();
+    frame
 }
 
 fn port_unreachable(frame: &[u8], host: &SimulatedHost) -> Vec<u8> {

@@ -1,3 +1,10 @@
+//! Conversations by several credentials, with an agent that sweeps of other tests ask, too.
+
+use std::cell::OnceCell;
+use std::collections::VecDeque;
+
+use proptest::prelude::*;
+
 use super::*;
 use crate::algorithms::discovery::credentials::prepare;
 use crate::domain::credential::{
@@ -10,7 +17,8 @@ use crate::wire::usm::keys::MasterKeys;
 
 const NOW: Duration = Duration::from_secs(1);
 
-fn user(name: &str, password: &str) -> User {
+/// A user of SHA-256 and AES-128, in private.
+pub fn user(name: &str, password: &str) -> User {
     User {
         name: UserName::new(name).unwrap(),
         authentication: (AuthProtocol::Sha256, Passphrase::new(password).unwrap()),
@@ -19,33 +27,40 @@ fn user(name: &str, password: &str) -> User {
     }
 }
 
-fn by_user(user: User) -> Credential {
+/// A credential for all subnets.
+pub fn by_user(user: User) -> Credential {
     Credential { subnets: Vec::new(), access: Asked::User(user) }
 }
 
-fn by_community(text: &str) -> Credential {
+/// A credential for all subnets.
+pub fn by_community(text: &str) -> Credential {
     Community::new(text).unwrap().into()
 }
 
 /// An agent of SNMP v3 with one user.
-struct Agent {
-    engine: EngineId,
+pub struct Agent {
+    /// Its name.
+    pub engine: EngineId,
     boots: u32,
     time: u32,
     user: User,
     /// Answers what it cannot authenticate with a report, as it should.
     reports: bool,
+    keys: OnceCell<LocalKeys>,
 }
 
 impl Agent {
-    fn new(user: User) -> Self {
-        Self { engine: "80001f880455667788".parse().unwrap(), boots: 4, time: 1_000, user, reports: true }
+    /// An agent that has started four times.
+    pub fn new(user: User) -> Self {
+        let (engine, keys) = ("80001f880455667788".parse().unwrap(), OnceCell::new());
+        Self { engine, boots: 4, time: 1_000, user, reports: true, keys }
     }
 
-    fn answer(&self, datagram: &[u8]) -> Option<Vec<u8>> {
+    /// What it says to a message, if anything.
+    pub fn answer(&self, datagram: &[u8]) -> Option<Vec<u8>> {
         let sealed = Sealed::read(datagram).ok()?;
         let asked = sealed.head();
-        let keys = MasterKeys::derive(&self.user).localise(&self.engine);
+        let keys = self.keys.get_or_init(|| MasterKeys::derive(&self.user).localise(&self.engine));
         let (mut cause, mut protection) = (None, Protection::Plain);
         if asked.security.engine != self.engine.as_bytes() {
             cause = Some(ReportCause::UnknownEngine);
@@ -53,7 +68,7 @@ impl Agent {
             cause = Some(ReportCause::UnknownUser);
         } else if sealed.level() != Level::Private {
             cause = Some(ReportCause::UnsupportedLevel);
-        } else if sealed.open(Some(&keys)) == Err(MessageError::Digest) {
+        } else if sealed.open(Some(keys)) == Err(MessageError::Digest) {
             cause = Some(ReportCause::WrongDigest);
         } else if asked.security.boots != self.boots || asked.security.time.abs_diff(self.time) > 150 {
             (cause, protection) = (Some(ReportCause::NotInTimeWindow), Protection::Authentic(&keys.authentication));
@@ -64,8 +79,8 @@ impl Agent {
         let pdu = match cause {
             Some(cause) => cause.report(0, 1),
             None => {
-                protection = Protection::best(&keys, 99);
-                let question = sealed.open(Some(&keys)).ok()?.pdu;
+                protection = Protection::best(keys, 99);
+                let question = sealed.open(Some(keys)).ok()?.pdu;
                 let varbinds = vec![(mib::SYS_NAME, Value::OctetString(b"core-1".to_vec()))];
                 Pdu { kind: PduKind::Response, varbinds, ..question }
             }
@@ -90,7 +105,7 @@ fn converse(
     mut agent: impl FnMut(&[u8]) -> Option<Vec<u8>>,
 ) -> (Access, Heard, Vec<Vec<u8>>) {
     let mut desk = Desk::new(prepare(credentials), 1);
-    let mut access = Access::new((0..).zip(credentials).map(|(number, _)| number).collect(), &mut desk);
+    let mut access = Access::new((0..).zip(credentials).map(|(number, _)| number).collect(), &desk);
     let mut sent = Vec::new();
     for base in (1..40).map(|turn| turn * 16) {
         let mut heard = None;
@@ -100,11 +115,11 @@ fn converse(
             sent.push(out.clone());
             heard = heard.or_else(|| agent(&out));
         }
-        let heard = heard.map(|datagram| access.hear(&datagram, base, &mut desk, NOW));
+        let heard = heard.map(|datagram| access.hear(&datagram, base, &desk, NOW));
         match heard {
             Some(Heard::Again) => {}
             None | Some(Heard::Stray) => {
-                if !access.silence(&mut desk) {
+                if !access.silence(base, &desk) {
                     return (access, Heard::Stray, sent);
                 }
             }
@@ -250,22 +265,22 @@ fn an_engine_that_changes_its_name_without_end_is_left() {
 fn an_answer_that_was_tampered_with_or_played_again_is_none() {
     let agent = Agent::new(user("monitor", "correct horse"));
     let mut desk = Desk::new(prepare(&[by_user(agent.user.clone())]), 1);
-    let mut access = Access::new(vec![0], &mut desk);
+    let mut access = Access::new(vec![0], &desk);
     let mut out = Vec::new();
     let mut asked = |access: &mut Access, desk: &mut Desk, base, now| {
         access.write(0, base, Pdu::get(base, &[mib::SYS_NAME]), desk, now, &mut out);
         agent.answer(&out).unwrap()
     };
     let report = asked(&mut access, &mut desk, 16, NOW);
-    assert_eq!(access.hear(&report, 16, &mut desk, NOW), Heard::Again);
+    assert_eq!(access.hear(&report, 16, &desk, NOW), Heard::Again);
     let answer = asked(&mut access, &mut desk, 32, NOW);
-    assert_eq!(access.hear(&report, 32, &mut desk, NOW), Heard::Stray);
+    assert_eq!(access.hear(&report, 32, &desk, NOW), Heard::Stray);
     let mut tampered = answer.clone();
     *tampered.last_mut().unwrap() ^= 1;
-    assert_eq!(access.hear(&tampered, 32, &mut desk, NOW), Heard::Stray);
+    assert_eq!(access.hear(&tampered, 32, &desk, NOW), Heard::Stray);
     // Of an earlier start of the engine.
     let old = Agent { boots: 3, ..Agent::new(agent.user.clone()) };
-    assert!(matches!(access.hear(&answer, 32, &mut desk, NOW), Heard::Answer(_)));
+    assert!(matches!(access.hear(&answer, 32, &desk, NOW), Heard::Answer(_)));
     access.write(0, 48, Pdu::get(48, &[mib::SYS_NAME]), &mut desk, NOW, &mut out);
     let mut earlier = Vec::new();
     let keys = MasterKeys::derive(&agent.user).localise(&agent.engine);
@@ -282,7 +297,7 @@ fn an_answer_that_was_tampered_with_or_played_again_is_none() {
     };
     let head = Head { id: 48, max_size: 1_472, reportable: false, security };
     encode(&mut earlier, &head, &scoped, Protection::best(&keys, 5));
-    assert_eq!(access.hear(&earlier, 48, &mut desk, NOW), Heard::Stray);
+    assert_eq!(access.hear(&earlier, 48, &desk, NOW), Heard::Stray);
     // Not encrypted, although it was asked in private.
     encode(
         &mut earlier,
@@ -290,7 +305,119 @@ fn an_answer_that_was_tampered_with_or_played_again_is_none() {
         &scoped,
         Protection::Authentic(&keys.authentication),
     );
-    assert_eq!(access.hear(&earlier, 48, &mut desk, NOW), Heard::Stray);
+    assert_eq!(access.hear(&earlier, 48, &desk, NOW), Heard::Stray);
+}
+
+/// What an agent of SNMP v3 says, which is one of v2c as well if it knows the community.
+fn answer_in_any_version(agent: &Agent, knows_community: bool, asked: &[u8]) -> Option<Vec<u8>> {
+    let Ok(message) = snmp::decode(asked) else { return agent.answer(asked) };
+    let mut out = Vec::new();
+    snmp::encode(&mut out, &message.community, &Pdu { kind: PduKind::Response, ..message.pdu });
+    (knows_community && message.community == b"public").then_some(out)
+}
+
+/// Asks an agent whose replies come as many rounds late as it says. Tells whether it was answered, and in how
+/// many rounds it was asked.
+fn converse_late(
+    credentials: &[Credential],
+    mut agent: impl FnMut(&[u8]) -> Option<Vec<u8>>,
+    mut late: impl FnMut() -> usize,
+) -> (Access, bool, usize) {
+    let mut desk = Desk::new(prepare(credentials), 1);
+    let mut access = Access::new((0..).zip(credentials).map(|(number, _)| number).collect(), &desk);
+    let (mut under_way, mut rounds, mut base, mut asks) = (VecDeque::new(), 0, 16, true);
+    for turn in 0.. {
+        if asks {
+            rounds += 1;
+            for packet in 0..access.packets() {
+                let mut out = Vec::new();
+                access.write(packet, base, Pdu::get(base, &[mib::SYS_NAME]), &mut desk, NOW, &mut out);
+                under_way.extend(agent(&out).map(|reply| (turn + late(), reply)));
+            }
+        }
+        let mut again = false;
+        for (due, reply) in std::mem::take(&mut under_way) {
+            if due > turn {
+                under_way.push_back((due, reply));
+                continue;
+            }
+            match access.hear(&reply, base, &desk, NOW) {
+                Heard::Answer(_) | Heard::Late(Some(_)) => return (access, true, rounds),
+                Heard::Again | Heard::Late(None) => (again, base) = (true, base + 16),
+                Heard::Refused | Heard::Stray | Heard::Unreadable => {}
+            }
+        }
+        if !again && asks && access.silence(base, &desk) {
+            (again, base) = (true, base + 16);
+        }
+        asks = again;
+        if !asks && under_way.is_empty() {
+            return (access, false, rounds);
+        }
+    }
+    unreachable!("turns are endless")
+}
+
+#[test]
+fn what_comes_late_is_gone_on_with() {
+    let agent = Agent::new(user("monitor", "correct horse"));
+    let right = by_user(agent.user.clone());
+    let stranger = by_user(user("nobody", "correct horse"));
+    let other = by_community("other");
+    // The first word comes when the next credentials are being asked, or when nobody is.
+    for credentials in [
+        vec![right.clone(), other.clone()],
+        vec![other.clone(), right.clone(), other.clone()],
+        vec![stranger.clone(), right.clone(), other.clone()],
+        vec![stranger, other, right],
+    ] {
+        for by in 1..4 {
+            let mut first = true;
+            let late = || if std::mem::take(&mut first) { by } else { 0 };
+            let (access, answered, _) = converse_late(&credentials, |asked| agent.answer(asked), late);
+            assert!(answered, "{credentials:?}, {by} late");
+            assert_eq!(access.engine().map(|engine| engine.engine_id), Some(agent.engine.clone()));
+        }
+    }
+    // A community, and the answer of a user.
+    let (_, answered, _) = converse_late(
+        &[by_community("public"), by_user(agent.user.clone())],
+        |asked| answer_in_any_version(&agent, true, asked),
+        || 1,
+    );
+    assert!(answered);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn however_late_an_agent_is_it_is_asked_no_more_than_a_plan_says(
+        order in Just(vec![0, 1, 2, 3, 4, 5]).prop_shuffle(),
+        count in 1_usize..=6,
+        delays in prop::collection::vec(0_usize..6, 1..12),
+        knows_community: bool,
+        corrects: bool,
+    ) {
+        let mut agent = Agent::new(user("monitor", "correct horse"));
+        let kinds = [
+            by_user(agent.user.clone()),
+            by_user(user("nobody", "correct horse")),
+            by_user(user("monitor", "battery staple")),
+            by_community("public"),
+            by_community("private"),
+            by_community("other"),
+        ];
+        let credentials: Vec<Credential> = order.iter().take(count).map(|kind| kinds[*kind].clone()).collect();
+        let plan = rounds(&mut Desk::new(prepare(&credentials), 1), &Pdu::get(16, &[mib::SYS_NAME])).len();
+        let mut delays = delays.into_iter().cycle();
+        let answer = |asked: &[u8]| {
+            agent.boots += u32::from(corrects);
+            answer_in_any_version(&agent, knows_community, asked)
+        };
+        let (_, _, asked) = converse_late(&credentials, answer, || delays.next().unwrap());
+        prop_assert!(asked <= plan + usize::from(MOST_CORRECTIONS), "{asked} rounds, and {plan} planned");
+    }
 }
 
 #[test]

@@ -19,7 +19,7 @@ fn talk(neighbours: bool) -> Conversation {
 }
 
 fn talk_for(wanted: Wanted) -> Conversation {
-    Conversation::new(4_096, Access::new(vec![0], &mut desk(&["public"])), wanted)
+    Conversation::new(4_096, Access::new(vec![0], &desk(&["public"])), wanted)
 }
 
 fn response(id: u32, varbinds: Vec<(Oid, Value)>) -> Pdu {
@@ -117,13 +117,13 @@ fn an_agent_that_was_left_before_the_end_did_not_fall_silent() {
 #[test]
 fn the_community_that_was_answered_is_the_only_one_used_on() {
     let mut desk = desk(&["one", "two", "three"]);
-    let access = Access::new(vec![0, 1, 2], &mut desk);
+    let access = Access::new(vec![0, 1, 2], &desk);
     let mut talk = Conversation::new(77_777, access, Wanted::default());
     assert_eq!(talk.packets(), 3);
     let mut out = Vec::new();
     let mut heard = |talk: &mut Conversation, id| {
         snmp::encode(&mut out, b"any", &response(id, Vec::new()));
-        talk.hear(&out, &mut desk, 99_999, NOW)
+        talk.hear(&out, &desk, 99_999, NOW)
     };
     let first = talk.question();
     assert_eq!([heard(&mut talk, first + 3), heard(&mut talk, first - 1)], [Heard::Stray, Heard::Stray]);
