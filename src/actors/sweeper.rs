@@ -334,6 +334,7 @@ impl Lane {
             };
             let handed = match step {
                 Step::Wait(until) => return Some(until),
+                Step::Prepared => return Some(now),
                 Step::Done => return None,
                 Step::Send => {
                     carrier.send(place, &self.frame).map(|taken| if taken { Handed::Taken } else { Handed::Full })

@@ -97,6 +97,9 @@ pub enum Step {
     SendEcho(Ipv4Addr),
     /// The SNMP message in the buffer leaves now, through the kernel.
     SendSnmp(Ipv4Addr),
+    /// Keys were made, which took some milliseconds: what has come meanwhile is to be told before the next
+    /// step, so that nobody waits for our own work.
+    Prepared,
     /// Nothing leaves before this instant, unless an answer comes.
     Wait(Duration),
     /// Everybody has answered or been given up.
@@ -247,9 +250,12 @@ impl LinkSweep {
                 let then = self.pacer.worth_waking_at();
                 return Step::Wait(self.next_due(now).map_or(then, |due| due.min(then)));
             }
-            if let Some(probe) = self.pick(now)
-                && let Some(step) = self.write(probe, now, frame)
-            {
+            let Some(probe) = self.pick(now) else { continue };
+            if self.prepare(probe) {
+                self.talks.push_front(probe);
+                return Step::Prepared;
+            }
+            if let Some(step) = self.write(probe, now, frame) {
                 self.pacer.take(now);
                 return step;
             }

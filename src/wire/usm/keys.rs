@@ -103,8 +103,16 @@ impl MasterKeys {
         }
     }
 
-    /// The keys at one engine. Two short digests for each; [`PrivacyProtocol::Aes256Cisco`] with
-    /// SHA-1 hashes another MiB.
+    /// Whether [`MasterKeys::localise`] hashes a MiB for each engine, some milliseconds of work: where
+    /// [`PrivacyProtocol::Aes256Cisco`] has to extend a key that is too short, that of SHA-1.
+    pub fn are_slow_to_localise(&self) -> bool {
+        self.privacy.as_ref().is_some_and(|(cipher, key)| {
+            *cipher == PrivacyProtocol::Aes256Cisco && key.octets().len() < PrivacyKey::length(*cipher)
+        })
+    }
+
+    /// The keys at one engine. Two short digests for each; another MiB where
+    /// [`MasterKeys::are_slow_to_localise`].
     pub fn localise(&self, engine: &EngineId) -> LocalKeys {
         let (protocol, key) = &self.authentication;
         let privacy = self.privacy.as_ref().and_then(|(cipher, key)| {

@@ -152,11 +152,14 @@ impl Access {
         }
     }
 
-    /// Makes the keys that the next packet needs.
-    fn prepare(&mut self, desk: &mut Desk) {
-        if let Stage::User(Session { at, engine, keys: keys @ None }) = &mut self.stage {
-            *keys = self.tries.get(*at).and_then(|number| desk.keys(*number, engine));
-        }
+    /// Makes the keys that the next packet needs; whether that took long.
+    pub fn prepare(&mut self, desk: &mut Desk) -> bool {
+        let Stage::User(Session { at, engine, keys: keys @ None }) = &mut self.stage else { return false };
+        let Some((made, took_long)) = self.tries.get(*at).and_then(|number| desk.keys(*number, engine)) else {
+            return false;
+        };
+        *keys = Some(made);
+        took_long
     }
 
     /// Writes one of the packets of an attempt, counted from 0, at a question with the ids from `base` on.

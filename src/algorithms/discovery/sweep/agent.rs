@@ -135,6 +135,11 @@ impl Conversation {
         self.access.packets()
     }
 
+    /// Makes the keys that the next packet needs; whether that took long.
+    pub fn prepare(&mut self, desk: &mut Desk) -> bool {
+        self.access.prepare(desk)
+    }
+
     /// Whether a word may still come on what was asked in vain.
     pub fn may_be_answered_late(&self) -> bool {
         self.access.may_be_answered_late()

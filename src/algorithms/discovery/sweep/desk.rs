@@ -51,16 +51,17 @@ impl Desk {
         }
     }
 
-    /// The keys of a user at an engine.
-    pub fn keys(&mut self, number: u16, engine: &EngineId) -> Option<Arc<LocalKeys>> {
+    /// The keys of a user at an engine, and whether it took long to make them.
+    pub fn keys(&mut self, number: u16, engine: &EngineId) -> Option<(Arc<LocalKeys>, bool)> {
         if let Some(keys) = self.keys.get(&(number, engine.clone())) {
-            return Some(Arc::clone(keys));
+            return Some((Arc::clone(keys), false));
         }
-        let keys = Arc::new(self.user(number)?.keys.localise(engine));
+        let master = &self.user(number)?.keys;
+        let (keys, took_long) = (Arc::new(master.localise(engine)), master.are_slow_to_localise());
         if self.keys.len() < Self::MOST_KEYS {
             self.keys.insert((number, engine.clone()), Arc::clone(&keys));
         }
-        Some(keys)
+        Some((keys, took_long))
     }
 
     /// A salt that none had before.

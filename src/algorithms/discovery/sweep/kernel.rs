@@ -99,7 +99,7 @@ impl LinkSweep {
             }
             // The host has just answered; its route may come back until the next attempt.
             Step::SendSnmp(_) => self.snmp.stats.sent -= 1,
-            Step::Send | Step::Wait(_) | Step::Done => {}
+            Step::Send | Step::Prepared | Step::Wait(_) | Step::Done => {}
         }
     }
 

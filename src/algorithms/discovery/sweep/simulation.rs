@@ -71,13 +71,26 @@ struct SimulatedLink {
     count: usize,
     /// Agents that say themselves what they answer, and how long that takes.
     agents: BTreeMap<Ipv4Addr, Speaker>,
+    /// How long it takes the sweep to make keys.
+    keys_take: Duration,
+    /// How often it made some.
+    keys_made: usize,
 }
 
 type Speaker = Box<dyn FnMut(&[u8]) -> Option<(Duration, Vec<u8>)>>;
 
 impl SimulatedLink {
     fn new(hosts: BTreeMap<Ipv4Addr, SimulatedHost>, faults: Faults) -> Self {
-        Self { hosts, faults, asked: BTreeMap::new(), under_way: BinaryHeap::new(), count: 0, agents: BTreeMap::new() }
+        Self {
+            hosts,
+            faults,
+            asked: BTreeMap::new(),
+            under_way: BinaryHeap::new(),
+            count: 0,
+            agents: BTreeMap::new(),
+            keys_take: Duration::ZERO,
+            keys_made: 0,
+        }
     }
 
     fn carry(&mut self, now: Duration, frame: &[u8]) {
@@ -266,6 +279,10 @@ fn run(link: &mut SimulatedLink, settings: SweepSettings, seed: u64) -> Run {
                 link.carry(now, &frame);
             }
             Step::SendEcho(_) | Step::SendSnmp(_) => panic!("a link is sent frames"),
+            Step::Prepared => {
+                link.keys_made += 1;
+                now += link.keys_take;
+            }
             Step::Wait(until) => {
                 assert!(until > now, "a wait that is over is no wait");
                 let arrival = link.under_way.peek().map(|Reverse((at, _, _))| *at);

@@ -13,6 +13,13 @@ use crate::wire::udp::Datagram;
 use crate::wire::{arp, icmp, udp};
 
 impl LinkSweep {
+    /// Makes the keys that the probe's packet needs; whether that took long.
+    pub(super) fn prepare(&mut self, probe: Probe) -> bool {
+        let Probe::Snmp { host, question, .. } = probe else { return false };
+        let talk = self.hosts.get_mut(host as usize).and_then(Host::open_talk);
+        talk.filter(|talk| talk.question() == question).is_some_and(|talk| talk.prepare(&mut self.desk))
+    }
+
     /// Writes the probe's packet and begins to wait for its answer; `None` when the probe has become
     /// needless meanwhile.
     pub(super) fn write(&mut self, probe: Probe, now: Duration, out: &mut Vec<u8>) -> Option<Step> {

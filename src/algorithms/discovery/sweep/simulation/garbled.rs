@@ -25,6 +25,7 @@ fn reason(mut sweep: LinkSweep, mut speak: impl FnMut(&mut LinkSweep, Duration, 
             }
             Step::Send | Step::SendSnmp(_) => speak(&mut sweep, now, &packet, &host),
             Step::Wait(until) => now = until,
+            Step::Prepared => {}
             Step::Done => break,
         }
     }
