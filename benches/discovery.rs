@@ -33,6 +33,7 @@ const FIRST: &str = "pdsno, first cycle";
 const SECOND: &str = "pdsno, second cycle";
 
 fn main() -> anyhow::Result<()> {
+    cost::if_started_for_one()?;
     if !report::is_wanted() {
         return Ok(());
     }

@@ -70,6 +70,7 @@ const SHARES: &str = "--live 0.301 --snmp 0.4 --delay 2ms";
 const LOSS: &str = "--loss-in 0.05 --loss-out 0.05";
 
 fn main() -> anyhow::Result<()> {
+    cost::if_started_for_one()?;
     if !report::is_wanted() {
         return Ok(());
     }
