@@ -3,7 +3,7 @@
 //! ```text
 //!   PostActor ──Delivered<Challenge, ValidationResult, RenewalResult>──► MembershipActor ◄──Wake── its timer
 //!   PostActor ──Delivered<MessageRefused, ParentRenewed>─────────────────────►  │
-//!   PresenceActor ──ParentLost───────────────────────────────────────────────►  │
+//!   PresenceActor ──ParentLost, ParentReached────────────────────────────────►  │
 //!   NibActor  ◄──membership row and event in one commit, OpenLog──────────────┤
 //!   key files ◄──before anybody is told of a key──────────────────────────────┤
 //!   PostActor ◄──Assume, Acquaint, Send<ValidationRequest, ChallengeResponse, ValidationAck, RenewalRequest>
@@ -14,8 +14,8 @@
 //! and becomes what that says. So a kill at any line leaves nothing that a start does not mend.
 //!
 //! Here are the states, the timer and the messages. `begin` looks at what there is, and `becoming` makes
-//! the actor that; `asking` joins and `renewing` stays; `refused` is told that it may not; `record`
-//! writes it down, and `keys` keeps the private keys.
+//! the actor that; `asking` joins and `renewing` stays; `above` knows the parent; `refused` is told that
+//! it may not; `record` writes it down, and `keys` keeps the private keys.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,9 +30,9 @@ use super::health::Note;
 use super::identity::{Became, Own};
 use super::nib::{Nib, OpenLog};
 use super::post::{Acquaint, Assume, Delivered, Send};
-use super::presence::ParentLost;
 use super::validation::Withdraw;
 use super::{Ping, hand};
+use crate::algorithms::trust::above::Above;
 use crate::algorithms::trust::backoff::Backoff;
 use crate::algorithms::validation::joiner::Joiner;
 use crate::algorithms::validation::renewer::Renewer;
@@ -51,6 +51,7 @@ use crate::wire::validation::{
     ValidationRequest, ValidationResult,
 };
 
+mod above;
 mod asking;
 mod becoming;
 mod begin;
@@ -163,8 +164,8 @@ struct Member {
     asking: Option<Ask>,
     /// Whether the certificate has yet to be used for the first time.
     unproven: bool,
-    /// The parent's certificate, as it is known here.
-    parent: Option<Certificate>,
+    /// The parent, as it is known here.
+    parent: Option<Above>,
     /// What an operator must do before the parent takes messages of this controller again.
     barred: Option<&'static str>,
 }
@@ -310,21 +311,6 @@ impl Handler<Wake> for MembershipActor {
     }
 }
 
-/// A silent parent may have a new key that is not known here: it is asked, for as long as it takes.
-impl Handler<ParentLost> for MembershipActor {
-    type Result = ();
-
-    fn handle(&mut self, _: ParentLost, ctx: &mut Self::Context) {
-        if let State::Member(member) = &mut self.state
-            && member.asking.is_none()
-            && member.parent.is_some()
-        {
-            member.asking = Some(Ask::Affirm);
-            self.wake(Wake::Ask, Duration::ZERO, ctx);
-        }
-    }
-}
-
 impl Handler<Delivered<Challenge>> for MembershipActor {
     type Result = Done;
 
@@ -366,9 +352,11 @@ impl Handler<Delivered<RenewalResult>> for MembershipActor {
         let (message, source) = opened(result);
         let now = self.clock.now();
         let State::Member(member) = &mut self.state else { return AtomicResponse::new(Box::pin(ready(()))) };
-        let Member { own, certificate, renewer, .. } = &mut **member;
-        let Some(holder) = holder(own, certificate) else { return AtomicResponse::new(Box::pin(ready(()))) };
-        let step = match renewer.result(&message, &holder, now) {
+        let Member { own, certificate, renewer, parent, .. } = &mut **member;
+        let Some((holder, parent)) = holder(own, certificate).zip(parent.as_ref()) else {
+            return AtomicResponse::new(Box::pin(ready(())));
+        };
+        let step = match renewer.result(&message, &holder, parent.certificate(), now) {
             Ok(renewed) => self.renewed(renewed, &source, ctx),
             Err(distrust) => self.distrusted(&distrust, &source),
         };

@@ -1,5 +1,6 @@
 //! Who may be believed: chains of certificates, and what each received message must pass.
 
+pub mod above;
 pub mod answers;
 pub mod authority;
 pub mod backoff;

@@ -106,6 +106,18 @@ impl Plan {
             acts.push((when, Act::Crowd(local)));
             acts.push((when, Act::Kill(1 + regions.len() + local, random.u64(0..4), random.bool())));
         }
+        // A parent that goes to its second key and ends, so that those below have to ask for that, and
+        // goes to its third one and ends about when they are told. Nothing comes after it that they
+        // could learn that by.
+        if seed % 3 == 2 {
+            let regional = random.usize(1..=regions.len());
+            let first = TROUBLE - Duration::from_secs(70);
+            let second = first + Duration::from_millis(random.u64(25_000..40_000));
+            for when in [first, second] {
+                acts.push((when, Act::Renew(regional)));
+                acts.push((when, Act::Kill(regional, random.u64(0..3), true)));
+            }
+        }
         acts.sort_by_key(|(when, _)| *when);
         Self {
             seed,

@@ -4,17 +4,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pdsno::actors::membership::Wake;
-use pdsno::actors::presence::ParentLost;
+use pdsno::actors::post::Send;
+use pdsno::actors::presence::{ParentLost, ParentReached};
 use pdsno::actors::registry::{RegistryError, RevokeController};
 use pdsno::app::keys::KeyFiles;
 use pdsno::domain::change::Change;
 use pdsno::domain::controller::Role;
 use pdsno::domain::device::Version;
 use pdsno::domain::event::EventType;
+use pdsno::domain::message::MessageId;
+use pdsno::domain::reason::Reason;
 use pdsno::domain::registry::{Membership, RegistryChange, Standing};
+use pdsno::eastwest::bus::Bus;
+use pdsno::eastwest::faults::Faults;
 use pdsno::nib::NibStore;
 use pdsno::nib::memory::MemoryNib;
 use pdsno::nib::sqlite::{OpenMode, SqliteNib};
+use pdsno::wire::envelope::Destination;
+use pdsno::wire::refused::MessageRefused;
 
 use crate::stage::{Node, Plan, Stage, ada, seeded};
 
@@ -166,6 +173,56 @@ async fn a_child_learns_its_parents_next_key_when_the_parent_falls_silent() {
     assert_eq!(local.state(), "VALIDATED");
     assert_eq!(local.status()["last_reason"], serde_json::Value::Null, "{}", local.status());
     assert_eq!(regional.refusals(), Vec::<String>::new());
+}
+
+/// A child asks, is shown the second key, and nothing of the parent reaches it before that has its
+/// third one: neither the parent's word of it nor anything under the second.
+#[actix::test]
+async fn a_parent_that_is_missed_is_asked_until_it_is_heard() {
+    let mut stage = Stage::new();
+    let faults = Faults::new(1);
+    stage.bus = Bus::with_faults(faults.clone());
+    let (_global, regional) = stage.two_tiers().await;
+    let token = regional.token(Role::Local, "zone-A").await;
+    let local = stage.node(Plan::below("regional_cntl_zoneA_1", Role::Local, Some(token)));
+    stage.seconds(1).await;
+    let id = local.row().unwrap().id;
+    // Every word of the parent's is taken or refused, and a refusal is an event.
+    let say = async || {
+        let refused = MessageRefused {
+            message_id: MessageId::new(stage.now(), [1; 10]),
+            keyid: regional.keys.load(&regional.row().unwrap().key_file).unwrap().unwrap().public_key(),
+            reason: Reason::OutOfSequence,
+            detail: "a word".to_owned(),
+            parent: None,
+        };
+        let to = Destination::Controller(id.clone());
+        regional.post.send(Send { to, body: refused }).await.unwrap().unwrap();
+        stage.seconds(1).await;
+        local.events(EventType::MessageRefused).len()
+    };
+    let renew_unheard = async || {
+        let before = regional.row().unwrap().serial;
+        faults.partition([[id.clone()].into()]);
+        regional.membership.send(Wake::Renew).await.unwrap();
+        stage.seconds(5).await;
+        faults.heal();
+        assert!(regional.row().unwrap().serial > before);
+    };
+    assert_eq!(say().await, 0);
+    renew_unheard().await;
+    local.membership.send(ParentLost).await.unwrap();
+    stage.pass(Duration::from_millis(100)).await;
+    renew_unheard().await;
+    stage.seconds(60).await;
+    assert_eq!(say().await, 0);
+
+    // Who is heard is asked no more.
+    local.membership.send(ParentReached { spread: Duration::ZERO }).await.unwrap();
+    stage.seconds(600).await;
+    renew_unheard().await;
+    stage.seconds(600).await;
+    assert_eq!(say().await, 1);
 }
 
 #[actix::test]

@@ -38,11 +38,12 @@ impl MembershipActor {
             }
             State::Member(member) => match (member.asking, &member.parent) {
                 (Some(Ask::Affirm), Some(parent)) => {
-                    let (key, parent) = (Arc::clone(&member.own.key), parent.controller_id.clone());
+                    let (key, parent) = (Arc::clone(&member.own.key), parent.certificate().controller_id.clone());
                     self.renewal(&key, nonce, parent)
                 }
                 (Some(Ask::Renew), Some(parent)) => {
-                    let (name, parent) = (keys::after(member.certificate.serial), parent.controller_id.clone());
+                    let parent = parent.certificate().controller_id.clone();
+                    let name = keys::after(member.certificate.serial);
                     let store = Arc::clone(&self.links.keys);
                     let key = async move { keys::ask(&store, move |keys| keys::obtain(keys, &name)).await };
                     Box::pin(wrap_future::<_, Self>(key).then(move |key, this, _| match key {

@@ -13,6 +13,7 @@ use crate::actors::identity::{Became, Own};
 use crate::actors::nib::OpenLog;
 use crate::actors::post::{Acquaint, Assume, Identity};
 use crate::actors::{causes, hand};
+use crate::algorithms::trust::above::Above;
 use crate::algorithms::trust::authority::renew_at;
 use crate::algorithms::validation::renewer::Renewer;
 use crate::domain::certificate::Certificate;
@@ -64,6 +65,7 @@ impl MembershipActor {
     /// Tells everybody who this controller is: first those without whom it could not write or speak.
     fn become_member(&mut self, standing: Standing) -> Step {
         let Standing { own, certificate, parent, unproven } = standing;
+        let parent = parent.map(|certificate| Above::again(self.above(), certificate));
         let (log, assume, acquaint) = (self.links.log.clone(), self.links.assume.clone(), self.links.acquaint.clone());
         let (became, acks) = (self.links.became.clone(), self.links.acks.clone());
         let sealer = (self.links.sealer)(&own);
@@ -76,14 +78,14 @@ impl MembershipActor {
             }
             let identity = Identity { id: known.id.clone(), key: Arc::clone(&known.key), epoch: known.epoch };
             hand(&assume, Assume(identity), "the controller's name").await;
-            if let Some(parent) = parent.clone() {
-                hand(&acquaint, Acquaint::Insert(parent), "the parent's key").await;
+            if let Some(parent) = &parent {
+                hand(&acquaint, Acquaint::Insert(parent.certificate().clone()), "the parent's key").await;
             }
             for other in became {
                 hand(&other, Became(Arc::clone(&known)), "the controller's name").await;
             }
             if let Some(parent) = &parent {
-                send(&acks, parent.controller_id.clone(), ValidationAck { serial }).await;
+                send(&acks, parent.certificate().controller_id.clone(), ValidationAck { serial }).await;
             }
             Ok(parent)
         };
@@ -101,7 +103,7 @@ impl MembershipActor {
         &mut self,
         own: Arc<Own>,
         certificate: Certificate,
-        parent: Option<Certificate>,
+        parent: Option<Above>,
         unproven: bool,
         ctx: &mut Context<Self>,
     ) {

@@ -8,13 +8,12 @@ use tracing::{debug, warn};
 use super::{Ask, MembershipActor, State, Step, Wake, holder, opened};
 use crate::actors::causes;
 use crate::actors::hand;
+use crate::actors::post::Delivered;
 use crate::actors::post::routes::tell;
-use crate::actors::post::{Acquaint, Delivered};
 use crate::actors::validation::Withdraw;
 use crate::algorithms::validation::joiner::Outcome;
 use crate::algorithms::validation::refusals::{Effect, effect};
 use crate::algorithms::validation::renewer::succession;
-use crate::domain::certificate::Certificate;
 use crate::domain::reason::Reason;
 use crate::wire::refused::MessageRefused;
 use crate::wire::validation::ParentRenewed;
@@ -93,24 +92,12 @@ impl MembershipActor {
         let State::Member(member) = &self.state else { return Box::pin(ready(())) };
         let next = holder(&member.own, &member.certificate)
             .zip(member.parent.as_ref())
-            .map(|(holder, known)| succession(&message, &holder, known, now).cloned());
+            .map(|(holder, known)| succession(&message, &holder, known.certificate(), now).cloned());
         match next {
             Some(Ok(certificate)) => self.follow(certificate),
             Some(Err(distrust)) => self.distrusted(&distrust, &source),
             None => Box::pin(ready(())),
         }
-    }
-
-    /// Messages under the parent's next key are taken; those under its old one, until the first of
-    /// the new.
-    fn follow(&mut self, certificate: Certificate) -> Step {
-        let State::Member(member) = &mut self.state else { return Box::pin(ready(())) };
-        debug!(parent = %certificate.controller_id, serial = %certificate.serial, "the parent has a new key");
-        member.parent = Some(certificate.clone());
-        let acquaint = self.links.acquaint.clone();
-        Box::pin(wrap_future(async move {
-            hand(&acquaint, Acquaint::Renew(certificate), "the parent's next key").await;
-        }))
     }
 
     /// The parent takes messages of this controller again: it begins as at a start, so that all who

@@ -10,9 +10,8 @@ use tracing::{error, warn};
 
 use super::{Ask, LONGEST, Member, MembershipActor, State, Step, Wake, begin, keys, record, send};
 use crate::actors::causes;
-use crate::actors::hand;
 use crate::actors::identity::Own;
-use crate::actors::post::Acquaint;
+use crate::algorithms::trust::above::Above;
 use crate::algorithms::validation::refusals::{Effect, effect_of};
 use crate::algorithms::validation::renewer::{Holder, Renewed};
 use crate::domain::certificate::Certificate;
@@ -49,9 +48,9 @@ impl MembershipActor {
                 self.write(row.map(record::Write::Renew), ctx)
             }
             Renewed::Confirmed { parent } => {
+                let known = self.acquainted(parent);
                 let proven = self.idle(ctx);
                 self.readmitted(ctx);
-                let known = self.acquainted(parent);
                 match proven {
                     Some(serial) => Box::pin(known.then(move |(), this, _| this.promote(serial))),
                     None => known,
@@ -81,10 +80,12 @@ impl MembershipActor {
         }
     }
 
-    /// Nothing is asked any more; the next thing to come is the renewal. Says whether the certificate
-    /// was used for the first time.
+    /// It is answered; the next thing to come is the renewal, or the same question where the parent is
+    /// still missed. Says whether the certificate was used for the first time.
     pub(super) fn idle(&mut self, ctx: &mut Context<Self>) -> Option<Serial> {
-        self.backoff.reset();
+        if !self.above().is_some_and(Above::is_missed) {
+            self.backoff.reset();
+        }
         self.last_reason = None;
         let State::Member(member) = &mut self.state else { return None };
         member.asking = None;
@@ -92,19 +93,6 @@ impl MembershipActor {
         self.due(ctx);
         self.note();
         proven
-    }
-
-    /// The parent showed by which certificate it is to be believed now.
-    fn acquainted(&mut self, certificate: Certificate) -> Step {
-        let State::Member(member) = &mut self.state else { return Box::pin(ready(())) };
-        if member.parent.as_ref() == Some(&certificate) {
-            return Box::pin(ready(()));
-        }
-        member.parent = Some(certificate.clone());
-        let acquaint = self.links.acquaint.clone();
-        Box::pin(wrap_future(async move {
-            hand(&acquaint, Acquaint::Insert(certificate), "the parent's next key").await;
-        }))
     }
 
     /// The next certificate works: it is the present one from now on, and the old key is forgotten.
@@ -128,7 +116,8 @@ impl MembershipActor {
         }
     }
 
-    /// Renews when it is time, else sets the timer for it.
+    /// Renews when it is time, else sets the timer for it. A parent that is missed is asked meanwhile,
+    /// however often it answered.
     pub(super) fn due(&mut self, ctx: &mut Context<Self>) {
         let now = self.clock.now();
         let State::Member(member) = &mut self.state else { return };
@@ -140,6 +129,10 @@ impl MembershipActor {
             Some(at) if now >= at => {
                 member.asking = Some(Ask::Renew);
                 self.wake(Wake::Ask, Duration::ZERO, ctx);
+            }
+            _ if member.parent.as_ref().is_some_and(Above::is_missed) => {
+                member.asking = Some(Ask::Affirm);
+                self.again(Wake::Ask, ctx);
             }
             Some(at) => self.wake(Wake::Due, at.since(now).min(LONGEST), ctx),
             None => {}

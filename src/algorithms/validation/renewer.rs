@@ -116,7 +116,9 @@ impl Renewer {
         Ok(RenewalRequest { current_serial: holder.serial, public_key: key.public_key(), nonce, signature })
     }
 
-    /// Takes the decision, if it is the parent's.
+    /// Takes the decision, if it is the parent's. One under an older certificate than is known of the
+    /// parent was under way for long, or is by somebody who has the old key: it says nothing about
+    /// now, but for a certificate that was given, which stands below its own chain and is given once.
     ///
     /// # Errors
     /// [`Distrust`]; the true parent's decision is still waited for.
@@ -124,6 +126,7 @@ impl Renewer {
         &mut self,
         message: &Message<RenewalResult>,
         holder: &Holder<'_>,
+        known: &Certificate,
         now: Timestamp,
     ) -> Result<Renewed, Distrust> {
         let result = &message.body;
@@ -134,6 +137,10 @@ impl Renewer {
         let parent = verify_parent(&result.parent, holder.role, holder.region, &trust).map_err(Distrust::Chain)?;
         if parent.public_key != message.key || parent.controller_id != message.header.sender_id {
             return Err(Distrust::NotTheOwner(parent.controller_id.clone()));
+        }
+        let is_given = key != holder.key && matches!(result.verdict, Verdict::Validated(_));
+        if parent.serial < known.serial && !is_given {
+            return Err(Distrust::NotAsked);
         }
         let parent = parent.clone();
         let renewed = match &result.verdict {

@@ -337,7 +337,7 @@ impl<'a> Builder<'a> {
     }
 
     fn membership(&mut self, settings: MembershipSettings) -> Context<MembershipActor> {
-        // It is told when the parent is silent, and tells those who tell it: its address comes first.
+        // It is told whether the parent is heard, and tells those who tell it: its address comes first.
         let context = Context::<MembershipActor>::new();
         let role = settings.role;
         if role != Role::Global {
@@ -347,6 +347,7 @@ impl<'a> Builder<'a> {
             self.route::<MessageRefused>(context.address().recipient());
             self.route::<ParentRenewed>(context.address().recipient());
             self.listeners.lost.push(context.address().recipient());
+            self.listeners.reached.push(context.address().recipient());
         }
         self.watch("membership", context.address().recipient());
         context

@@ -18,6 +18,8 @@ struct Scene {
     region: Region,
     id: ControllerId,
     renewer: Renewer,
+    /// The parent's certificate, as it is known.
+    known: Certificate,
     now: Timestamp,
 }
 
@@ -29,6 +31,7 @@ impl Scene {
             region: "zone-A".parse().unwrap(),
             id: "local_cntl_zoneA_1".parse().unwrap(),
             renewer: Renewer::default(),
+            known: regional().certificate().unwrap().clone(),
             now: at(20 * 86_400),
         }
     }
@@ -65,7 +68,8 @@ impl Scene {
         let name = self.parent.certificate().unwrap().controller_id.clone();
         let mut author = Author::new(name, BootId::new([1; 16]));
         let message = carry(&mut author, &self.id, &body, &self.parent.key, self.now);
-        self.with(|renewer, holder, now| renewer.result(&message, holder, now))
+        let known = self.known.clone();
+        self.with(|renewer, holder, now| renewer.result(&message, holder, &known, now))
     }
 }
 
@@ -178,4 +182,18 @@ fn a_parent_has_a_new_key_when_it_says_so_with_a_later_certificate() {
     // What is known already, and what was before.
     assert!(matches!(told(&regional(), 2, &known), Err(Distrust::NotAsked)));
     assert!(matches!(told(&regional(), 2, next.certificate().unwrap()), Err(Distrust::NotAsked)));
+}
+
+#[test]
+fn an_answer_under_a_key_that_the_parent_gave_up_says_nothing_about_now() {
+    let mut scene = Scene::new();
+    scene.known.serial = Serial::from_number(8);
+    scene.ask(3);
+    let verdict = scene.grant(scene.given("local_cntl_zoneA_1", 3));
+    assert!(matches!(scene.answer(NONCE, verdict), Err(Distrust::NotAsked)));
+    assert!(matches!(scene.answer(NONCE, refused()), Err(Distrust::NotAsked)));
+    // What it gave, it gave.
+    scene.ask(4);
+    let verdict = scene.grant(scene.given("local_cntl_zoneA_1", 4));
+    assert!(matches!(scene.answer(NONCE, verdict), Ok(Renewed::Given { .. })));
 }
