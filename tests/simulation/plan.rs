@@ -47,6 +47,8 @@ pub enum Act {
     Token(usize),
     /// A node's certificate is due: it asks for one for its next key.
     Renew(usize),
+    /// The same, and it ends as it takes that key, before it tells anybody.
+    RenewAndEnd(usize),
 }
 
 impl Plan {
@@ -106,17 +108,8 @@ impl Plan {
             acts.push((when, Act::Crowd(local)));
             acts.push((when, Act::Kill(1 + regions.len() + local, random.u64(0..4), random.bool())));
         }
-        // A parent that goes to its second key and ends, so that those below have to ask for that, and
-        // goes to its third one and ends about when they are told. Nothing comes after it that they
-        // could learn that by.
-        if seed % 3 == 2 {
-            let regional = random.usize(1..=regions.len());
-            let first = TROUBLE - Duration::from_secs(70);
-            let second = first + Duration::from_millis(random.u64(25_000..40_000));
-            for when in [first, second] {
-                acts.push((when, Act::Renew(regional)));
-                acts.push((when, Act::Kill(regional, random.u64(0..3), true)));
-            }
+        if seed.is_multiple_of(3) {
+            acts.extend(two_keys_in_a_row(seed, regions.len()));
         }
         acts.sort_by_key(|(when, _)| *when);
         Self {
@@ -155,6 +148,17 @@ impl Plan {
     pub const fn local(&self, number: usize) -> usize {
         1 + self.regions.len() + number
     }
+}
+
+/// A parent goes to its second key and ends, so that those below miss it and ask for that; and goes to
+/// its third one and ends about when they are told. Hardly anything comes after it that they could
+/// learn that by.
+fn two_keys_in_a_row(seed: u64, regions: usize) -> [(Duration, Act); 2] {
+    // Its own draws, so that the rest of the plan is as without it.
+    let mut random = fastrand::Rng::with_seed(seed ^ 0x0021);
+    let (regional, first) = (random.usize(1..=regions), TROUBLE - Duration::from_secs(80));
+    let second = first + Duration::from_millis(random.u64(22_000..34_000));
+    [first, second].map(|when| (when, Act::RenewAndEnd(regional)))
 }
 
 fn region_of(regions: &[usize], node: usize) -> usize {

@@ -124,7 +124,8 @@ impl World {
         self.faults.end();
         for machine in &mut self.machines {
             if let Some(running) = &machine.running {
-                locked(&running.fate).ends_in = None;
+                let mut fate = locked(&running.fate);
+                (fate.ends_in, fate.ends_with_next_key) = (None, false);
             }
         }
         self.pass_until(Instant::now() + PEACE).await?;
@@ -241,6 +242,12 @@ impl World {
             }
             Act::Join(_) => self.faults.heal(),
             Act::Renew(node) => self.renew(node),
+            Act::RenewAndEnd(node) => {
+                if let Some(running) = &self.machines[node].running {
+                    locked(&running.fate).ends_with_next_key = true;
+                }
+                self.renew(node);
+            }
             Act::SetPolicy(interval) => self.set_policy(interval).await,
             Act::Token(node) => {
                 let (role, region) = match node {

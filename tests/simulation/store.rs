@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use pdsno::domain::change::Change;
 use pdsno::domain::log::Sealer;
+use pdsno::domain::registry::RegistryChange;
 use pdsno::nib::memory::MemoryNib;
 use pdsno::nib::{Committed, NibError, NibReader, NibStore, Source};
 
@@ -16,6 +17,8 @@ pub struct Fate {
     pub ends_in: Option<u64>,
     /// Whether that commit still reaches the store.
     pub after_it: bool,
+    /// Whether it ends at the commit by which it takes its next key, after that.
+    pub ends_with_next_key: bool,
     /// Whether it has ended.
     pub is_dead: bool,
 }
@@ -82,6 +85,7 @@ impl MortalNib {
             return Err(dead());
         }
         let (ends, reaches) = match fate.ends_in {
+            _ if fate.ends_with_next_key && takes_next_key(changes) => (true, true),
             None => (false, true),
             Some(0) => (true, fate.after_it),
             Some(left) => {
@@ -100,6 +104,11 @@ impl MortalNib {
         }
         if ends { Err(dead()) } else { committed }
     }
+}
+
+fn takes_next_key(changes: &[Change]) -> bool {
+    let takes = |change: &Change| matches!(change, Change::Registry(RegistryChange::SetMembership(row)) if row.next_chain.is_some());
+    changes.iter().any(takes)
 }
 
 /// What a process that is no more would have been told.

@@ -339,8 +339,7 @@ impl<'a> Builder<'a> {
     fn membership(&mut self, settings: MembershipSettings) -> Context<MembershipActor> {
         // It is told whether the parent is heard, and tells those who tell it: its address comes first.
         let context = Context::<MembershipActor>::new();
-        let role = settings.role;
-        if role != Role::Global {
+        if settings.role != Role::Global {
             self.route::<Challenge>(context.address().recipient());
             self.route::<ValidationResult>(context.address().recipient());
             self.route::<RenewalResult>(context.address().recipient());
