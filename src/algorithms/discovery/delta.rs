@@ -120,10 +120,13 @@ pub struct Delta {
 /// * An address that now answers with another hardware address has moved at once.
 /// * What one protocol did not tell this time does not erase what another cycle learnt.
 pub fn decide(known: &[KnownDevice], next: DeviceId, seen: &[DeviceObservation], context: &Context<'_>) -> Delta {
-    let mut delta = Delta::default();
+    let mut changes = Vec::new();
+    let counted = decide_each(known, next, seen, context, &mut |_, of_one| {
+        changes.append(of_one);
+        ControlFlow::Continue(())
+    });
     // Nothing breaks it off.
-    let _whole = compare(known, next, seen, context, &mut delta, &mut |_, _| ControlFlow::Continue(()));
-    delta
+    Delta { changes, counts: counted.continue_value().unwrap_or_default() }
 }
 
 /// Whom changes are about.
@@ -175,35 +178,22 @@ pub fn decide_each(
     take: &mut Take<'_>,
 ) -> ControlFlow<(), DeltaCounts> {
     let mut delta = Delta::default();
-    compare(known, next, seen, context, &mut delta, &mut |about, changes| {
+    let mut pass = |about: About<'_>, changes: &mut Vec<Change>| {
         let taken = take(about, changes);
         changes.clear();
         taken
-    })?;
-    take(About::None, &mut delta.changes)?;
-    ControlFlow::Continue(delta.counts)
-}
-
-/// Compares, and lets `pass` look at the changes after each device.
-fn compare(
-    known: &[KnownDevice],
-    next: DeviceId,
-    seen: &[DeviceObservation],
-    context: &Context<'_>,
-    delta: &mut Delta,
-    pass: &mut Take<'_>,
-) -> ControlFlow<()> {
+    };
     let owners = owners(seen);
     let matched = identify(known, seen);
     for one in known.iter().filter(|one| !matched.retired.contains(&one.device.id)) {
         let merged = matched.merged.get(&one.device.id).map(Vec::as_slice).unwrap_or_default();
         let about = match matched.seen.get(&one.device.id) {
             Some(observation) => {
-                row::seen(one, merged, observation, &owners, context, delta);
+                row::seen(one, merged, observation, &owners, context, &mut delta);
                 About::Seen(one)
             }
             None => {
-                row::unseen(one, &owners, context, delta);
+                row::unseen(one, &owners, context, &mut delta);
                 About::Unseen(one)
             }
         };
@@ -213,7 +203,7 @@ fn compare(
     newcomers.sort_by_key(|one| (one.addresses.first().copied(), one.mac.is_none(), one.mac));
     for (number, observation) in (next.number()..).zip(&newcomers) {
         let id = DeviceId::from_number(number);
-        row::new(id, observation, context, delta);
+        row::new(id, observation, context, &mut delta);
         pass(About::New(id), &mut delta.changes)?;
     }
     for (address, macs) in disputed(&owners) {
@@ -222,7 +212,8 @@ fn compare(
             delta.changes.push(context.event(EventType::AnomalyDuplicateAddress, address.to_string(), payload));
         }
     }
-    ControlFlow::Continue(())
+    pass(About::None, &mut delta.changes)?;
+    ControlFlow::Continue(delta.counts)
 }
 
 /// A dispute is told once: it is known when all of its parties were already known to have the address.
